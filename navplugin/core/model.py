@@ -1,0 +1,559 @@
+"""The central values: what was read, what should be there, what is to be done. All frozen, no I/O.
+
+Field names of rows are those of the NAV contract in Business Central naming (`Receipt_No`); attributes of the typed
+values are the same in lower case. Amounts are Decimal in the store's currency, points are Decimal (AIQ may send
+fractions, aiq-api.md 17 no. 3). Times are timezone-aware UTC unless a name says `store_time`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from navplugin.core.money import ZERO
+
+Row = Mapping[str, Any]
+
+
+class SaleState(StrEnum):
+    """AIQ_Sale.State (ls-pos.md 7.1)."""
+
+    SALES = "SALES"
+    PAYMENT = "PAYMENT"
+    SUSPENDED = "SUSPENDED"
+    VOIDED = "VOIDED"
+    POSTED = "POSTED"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cashier is working on it: lines may come and go."""
+        return self in (SaleState.SALES, SaleState.PAYMENT)
+
+
+class GrantStatus(StrEnum):
+    """AIQ_POSTotalDiscountOfferLines.Status (ls-pos.md 7.4)."""
+
+    GRANTED = "Granted"
+    PICKED = "Picked"
+    INSERTED = "Inserted"
+    APPLIED = "Applied"
+    REFUSED = "Refused"
+    WITHDRAWN = "Withdrawn"
+    REVERSED = "Reversed"
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether the cashier's pick stands."""
+        return self in (GrantStatus.PICKED, GrantStatus.INSERTED, GrantStatus.APPLIED)
+
+
+class LoyaltyStatus(StrEnum):
+    """What AIQ says of a person (AIQ_POSStatus.Member_Status)."""
+
+    MEMBER = "Member"
+    KNOWN = "Known"
+    UNKNOWN = "Unknown"
+    SEVERAL = "Several"
+    CANNOT_TELL = "CannotTell"
+    JOINING = "Joining"
+
+
+# ---- what is read from NAV ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A row of AIQ_Sale: one checked-in sale. The change cursor is `change_mark` (row version)."""
+
+    receipt_no: str
+    sale_guid: str
+    store_no: str
+    pos_terminal_no: str
+    staff_id: str
+    member_card_no: str
+    state: SaleState
+    footer_code: str
+    event: str
+    event_at: datetime | None
+    change_mark: int
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """A line of the POS journal, or of the posted sale with signs as at the till (ls-pos.md 1.3, 1.10)."""
+
+    line_no: int
+    entry_type: str
+    number: str
+    description: str = ""
+    quantity: Decimal = ZERO
+    price: Decimal = ZERO
+    amount: Decimal = ZERO
+    discount_amount: Decimal = ZERO
+    periodic_discount_amount: Decimal = ZERO
+    total_disc_amount: Decimal = ZERO
+    coupon_code: str = ""
+    valid_in_transaction: bool = False
+    item_category_code: str = ""
+    retail_product_code: str = ""
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The open transaction as the till shows it. Amounts positive for a sale."""
+
+    receipt_no: str
+    store_no: str
+    pos_terminal_no: str
+    staff_id: str
+    member_card_no: str
+    is_return: bool
+    sales_type: str = ""
+    customer_no: str = ""
+    trans_date: date | None = None
+    lines: tuple[JournalLine, ...] = ()
+
+    @property
+    def items(self) -> tuple[JournalLine, ...]:
+        """Active item lines."""
+        return tuple(x for x in self.lines if x.entry_type == "Item" and not x.voided)
+
+    @property
+    def coupon_codes(self) -> frozenset[str]:
+        """Coupon codes on active coupon lines, whoever put them there."""
+        return frozenset(x.coupon_code for x in self.lines if x.entry_type == "Coupon" and not x.voided)
+
+
+@dataclass(frozen=True, slots=True)
+class PostedDiscount:
+    """Sum of AIQ_TransDiscounts for one offer of a posted sale; `amount` positive for a sale."""
+
+    offer_no: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PostedSale:
+    """The posted transaction (AIQ_Transactions and its lines), signs turned to those of the till."""
+
+    receipt_no: str
+    store_no: str
+    pos_terminal_no: str
+    transaction_no: int
+    member_card_no: str
+    staff_id: str
+    voided: bool
+    is_return: bool
+    refund_receipt_no: str
+    posted_at: datetime | None
+    sale_guid: str
+    gross_amount: Decimal
+    lines: tuple[JournalLine, ...] = ()
+    discounts: tuple[PostedDiscount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StaffAction:
+    """A row of AIQ_POSActions: what only the worker can answer."""
+
+    entry_no: int
+    action: str
+    receipt_no: str
+    status: str
+    staff_id: str = ""
+    member_card_no: str = ""
+    coupon_code: str = ""
+    pin: str = field(default="", repr=False)
+    created_at: datetime | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRow:
+    """A row of one of our own pages as it stands in NAV. `key` in the page's key order."""
+
+    page: str
+    key: tuple[Any, ...]
+    fields: Row
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A row of AIQ_POSTotalDiscountOfferLines, typed."""
+
+    receipt_no: str
+    coupon_code: str
+    offer_no: str
+    discount_ext_id: str
+    description: str
+    value_kind: str
+    value: Decimal
+    points_cost: Decimal
+    min_amount: Decimal
+    min_balance: Decimal
+    blocked_text: str
+    needs_pin: bool
+    member_ref: str
+    points: str
+    redemption_id: str
+    reason: str
+    status: GrantStatus
+    picked_at: datetime | None
+    picked_by: str
+    journal_line_no: int
+    applied_amount: Decimal
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A row of AIQ_POSPrompts, typed."""
+
+    receipt_no: str
+    prompt_key: str
+    member_ref: str
+    kind: str
+    code: str
+    texts: tuple[str, str, str]
+    shown_at: datetime | None
+    answer: str
+    answered_at: datetime | None
+    answered_by: str
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """A row of AIQ_POSStatus, typed."""
+
+    receipt_no: str
+    member_ref: str
+    member_status: str
+    display_text: str
+    updated_at: datetime | None
+    wallet_at: datetime | None
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Benefit:
+    """A benefit step of an offer (Periodic Discount Benefits). kind: `amount` or `percent`."""
+
+    step: Decimal
+    kind: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A Total Discount Offer as it is set up in NAV. `items` empty = all items; `price_group` empty = every store."""
+
+    offer_no: str
+    description: str
+    enabled: bool
+    coupon_code: str
+    priority: int = 0
+    amount_to_trigger: Decimal = ZERO
+    price_group: str = ""
+    block_total_discount: bool = False
+    maximum_discount: Decimal | None = None
+    items: tuple[str, ...] = ()
+    benefits: tuple[Benefit, ...] = ()
+
+    @property
+    def trigger(self) -> Decimal:
+        """The least total that lets the offer give anything: its trigger or lowest step, whichever is more."""
+        lowest = min((b.step for b in self.benefits), default=ZERO)
+        return max(self.amount_to_trigger, lowest)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member in NAV (Member Contact, Account and Membership Card; page AIQ_Members)."""
+
+    member_card_no: str
+    account_no: str = ""
+    contact_no: str = ""
+    first_name: str = ""
+    last_name: str = field(default="", repr=False)
+    e_mail: str = field(default="", repr=False)
+    mobile_phone_no: str = field(default="", repr=False)
+    date_of_birth: date | None = field(default=None, repr=False)
+    club_code: str = ""
+    scheme_code: str = ""
+    blocked: bool = False
+    fields: Row = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one tick read of one sale. `journal` is None when it is not on the journal page (ls-pos.md 7.1)."""
+
+    company: str
+    sale: Sale
+    journal: Journal | None
+    posted: PostedSale | None
+    actions: tuple[StaffAction, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    status: StatusRow | None = None
+    rows: tuple[StagedRow, ...] = ()
+
+    @property
+    def is_return(self) -> bool:
+        """Whether this is a return sale."""
+        if self.posted is not None:
+            return self.posted.is_return
+        return self.journal is not None and self.journal.is_return
+
+    @property
+    def picks(self) -> tuple[Grant, ...]:
+        """Grants whose pick stands for the member who is on the sale now, in pick order, then coupon code."""
+        mine = [g for g in self.grants if g.status.is_picked and g.member_ref == self.sale.member_card_no]
+        return tuple(sorted(mine, key=lambda g: (g.picked_at is None, g.picked_at or 0, g.coupon_code)))
+
+
+# ---- what is known from AIQ and the ledger -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WalletDiscount:
+    """A discount that AIQ offers to the member now (discountTemplates[], aiq-api.md 5.1).
+
+    `redemption_url` is a bearer secret: kept in memory only, never logged, never written to NAV or the ledger.
+    """
+
+    discount_id: str
+    coupon_code: str
+    name: str
+    points_cost: Decimal = ZERO
+    available: bool = True
+    expires_at: datetime | None = None
+    dollar_value: Decimal | None = None
+    percentage_value: Decimal | None = None
+    tier: bool = False
+    reusable: bool = False
+    redemption_url: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """What AIQ's wallet call said. `points` is None when hidden or not told."""
+
+    contact_id: str
+    points: Decimal | None
+    points_hidden: bool
+    discounts: tuple[WalletDiscount, ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """AIQ's answer to "who is this?"."""
+
+    status: LoyaltyStatus
+    contact_id: str = ""
+    read_at: datetime | None = None
+    matches: int = 0
+
+
+class Points(StrEnum):
+    """P of a claim: what the ledger knows of the member's points (design.md 6)."""
+
+    NO = "no"
+    SENT = "sent"
+    YES = "yes"
+    REFUSED = "refused"
+
+
+class End(StrEnum):
+    """How a claim ended; OPEN while it has not."""
+
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
+    RELEASED = "RELEASED"
+    OWED = "OWED"
+    SUSPECT = "SUSPECT"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ledger row: a pick that costs points, to be taken, taken, or given back."""
+
+    company: str
+    store_no: str
+    receipt_no: str
+    sale_guid: str
+    coupon_code: str
+    generation: int
+    member_card_no: str
+    discount_id: str
+    offer_no: str
+    points_cost: Decimal
+    promised: Decimal
+    points: Points = Points.NO
+    end: End = End.OPEN
+    line_seen: bool = False
+    not_before: datetime | None = None
+    redemption_id: str = ""
+    applied: Decimal | None = None
+    reason: str = ""
+    reusable: bool = True
+    told: bool = False
+    epoch: int = 0
+
+    @property
+    def key(self) -> str:
+        """Rebuilt from content: company/store/receipt/sale GUID/coupon code/generation."""
+        return "/".join(
+            (self.company, self.store_no, self.receipt_no, self.sale_guid, self.coupon_code, str(self.generation))
+        )
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether its cost is promised but not yet taken."""
+        return self.end is End.OPEN and self.points in (Points.NO, Points.SENT)
+
+
+# ---- what should be there, and what is to be done ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A row that should be there.
+
+    `fields` are kept equal while the want stands; `initial` are written on insert only, because the POS session moves
+    them on (Status, Answer). `once_key` (where not empty): insert at most once, also after the row has gone.
+    """
+
+    page: str
+    key: tuple[Any, ...]
+    fields: Row
+    initial: Row = field(default_factory=dict)
+    once_key: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+class Verdict(StrEnum):
+    """The outcome of a condition or rule."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionTrace:
+    """One condition as it was decided: the fact, the filter as typed, the value seen, why."""
+
+    fact: str
+    filter_text: str
+    negated: bool
+    value: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """One rule on one subject (a coupon code where the moment is asked for each discount)."""
+
+    rule: str
+    moment: str
+    subject: str
+    verdict: Verdict
+    acted: bool
+    conditions: tuple[ConditionTrace, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The wants of one evaluation, each with its reasons, and what the money machine must know.
+
+    `forbidden`: coupon code of a pick -> the reason that the cashier reads. `reports`: lines for the ledger.
+    """
+
+    wants: tuple[Want, ...] = ()
+    forbidden: Mapping[str, str] = field(default_factory=dict)
+    reports: tuple[str, ...] = ()
+    trace: tuple[RuleTrace, ...] = ()
+    rules_hash: str = ""
+    matcher: str = ""
+
+
+class Op(StrEnum):
+    """What an effect does to a row."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One write to NAV. `etag` is the row's own, for update and delete; `once_key` as in Want."""
+
+    op: Op
+    page: str
+    key: tuple[Any, ...]
+    fields: Row = field(default_factory=dict)
+    etag: str = ""
+    once_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """A store as its profile section says; what rules and facts need of it."""
+
+    store_no: str
+    name: str = ""
+    time_zone: str = "UTC"
+    language: str = "en"
+    aiq_store: str = ""
+    closing_time: str = ""
+    signup_terms: str = ""
+    wallet_url: str = ""
+    signup_url: str = ""
+    receipt_width: int = 40
+    redeem_at: str = "posted"
+    short: str = "ask"
+    minimum_judged: str = "before"
+    reached: str = "at-least"
+    pin: bool = False
+    fresh_seconds: int = 900
+    currency_precision: Decimal = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
+
+    `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
+    `history`: named counts from the ledger (for instance `prompts-this-hour`), None where not gathered.
+    """
+
+    snapshot: Snapshot
+    now: datetime
+    store: StoreSettings
+    member: Member | None = None
+    persona: Persona | None = None
+    wallet: Wallet | None = None
+    offers: tuple[Offer, ...] = ()
+    held: Decimal = ZERO
+    footer_codes: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def offer_for(self, coupon_code: str) -> Offer | None:
+        """The enabled Total Discount Offer that this coupon code calls for in this store."""
+        for offer in self.offers:
+            if offer.coupon_code == coupon_code and offer.enabled and offer.price_group in ("", self.store.store_no):
+                return offer
+        return None

@@ -1,0 +1,162 @@
+"""The seams. One line of doc for each method; adapters implement them, the worker calls nothing else.
+
+Every method may raise the errors of `core.errors`; a method that writes says what an UnknownOutcome means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from navplugin.core.model import (
+    Claim,
+    Effect,
+    Member,
+    Offer,
+    Persona,
+    Row,
+    Sale,
+    Snapshot,
+    StagedRow,
+    Wallet,
+    WalletDiscount,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How AIQ may find a person: ten-digit phone and lower-case e-mail, either may be empty."""
+
+    phone: str
+    e_mail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signup:
+    """What is sent when a member said Yes (aiq-api.md 4.1)."""
+
+    contact: Contact
+    first_name: str
+    last_name: str
+    aiq_store: str
+    source: str = "365canna"
+    consent: frozenset[str] = frozenset({"loyalty"})
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A redemption that AIQ lists."""
+
+    contact_id: str
+    discount_id: str
+    reference: str
+    points: Decimal | None
+    refunded: bool = False
+
+
+class Clock(Protocol):
+    """Time, injected so that tests script it."""
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        ...
+
+
+class JournalReader(Protocol):
+    """Reads NAV; never writes."""
+
+    def read_changed_sales(self, after_mark: int) -> Sequence[Sale]:
+        """Rows of AIQ_Sale with Change_Mark > after_mark, oldest first: one request when nothing changed."""
+        ...
+
+    def read_snapshots(self, sales: Sequence[Sale]) -> Sequence[Snapshot]:
+        """Journal, lines, actions, posted sale and our own rows of these sales."""
+        ...
+
+    def read_sale(self, receipt_no: str) -> Sale | None:
+        """The sale row of one receipt, None when it is gone."""
+        ...
+
+    def read_member(self, member_card_no: str) -> Member | None:
+        """The member behind a card."""
+        ...
+
+    def read_offers(self) -> Sequence[Offer]:
+        """All Total Discount Offers with benefits and items."""
+        ...
+
+    def read_setup(self) -> Mapping[str, Row]:
+        """AIQ_Setup by store number ('' = default)."""
+        ...
+
+    def read_rows(self, page: str, where: Mapping[str, object]) -> Sequence[StagedRow]:
+        """Rows of one of our pages whose fields equal these values."""
+        ...
+
+
+class NavWriter(Protocol):
+    """Writes our own pages; refuses any other."""
+
+    def write(self, effect: Effect) -> StagedRow | None:
+        """Carry out one effect; the row as it stands afterwards, None after a delete.
+
+        Conflict: the ETag is stale. AlreadyThere: insert met its key. UnknownOutcome: read the row back.
+        """
+        ...
+
+
+class LoyaltyProvider(Protocol):
+    """The loyalty programme. Every path and field name of it lives in the adapter."""
+
+    def contact_of(self, member: Member) -> Contact | None:
+        """How to ask for this member; None when phone and e-mail are missing or placeholders."""
+        ...
+
+    def fetch_status(self, contact: Contact) -> Persona:
+        """Member, Known, Unknown or Several; raises Retriable when it cannot tell."""
+        ...
+
+    def fetch_wallet(self, contact: Contact) -> Wallet | None:
+        """The wallet with its discounts; None when AIQ does not know the person."""
+        ...
+
+    def send_signup(self, signup: Signup) -> Persona:
+        """Make a loyalty member. Refused: definite no. UnknownOutcome: look up before another try."""
+        ...
+
+    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
+        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown."""
+        ...
+
+    def find_redemption(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Redemption | None:
+        """A live redemption with our receipt number, None when AIQ lists none."""
+        ...
+
+    def send_refund(self, claim: Claim, contact_id: str) -> None:
+        """Give the points back by the configured strategy. Refused when the strategy is `manual`."""
+        ...
+
+
+class Matcher(Protocol):
+    """Orders the rules whose conditions hold. `hits` carry rule id, priority, forbids, file order."""
+
+    name: str
+
+    def order(self, hits: Iterable[Hit]) -> Sequence[Hit]:
+        """Forbidding before inviting, then priority (low first), then file order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule whose conditions hold for one subject. Integers, text and booleans only: it crosses a process border."""
+
+    rule_id: int
+    subject: str
+    verb: str
+    forbids: bool
+    priority: int
+    file_order: int

@@ -1,0 +1,1 @@
+"""NAV: the contract of pages, and the adapters that read and write them."""
