@@ -1,0 +1,14 @@
+"""The NAV contract: every page that navplugin reads or writes, declared once (ls-pos.md 7 as amended).
+
+All names are assumed in Business Central naming; a site's own names are mapped by the adapters.
+"""
+
+from __future__ import annotations
+
+from navplugin.nav.contract import actions, feeds, journal, offers, receipts
+from navplugin.nav.contract.page import Field, Kind, Page, Writer, odata_name
+
+PAGES: tuple[Page, ...] = (*journal.PAGES, *actions.PAGES, *offers.PAGES, *receipts.PAGES, *feeds.PAGES)
+BY_SERVICE: dict[str, Page] = {page.service: page for page in PAGES}
+
+__all__ = ["BY_SERVICE", "PAGES", "Field", "Kind", "Page", "Writer", "odata_name"]

@@ -1,0 +1,99 @@
+"""Staff actions, prompts, status and setup (ls-pos.md 7.2, 7.3, 7.6)."""
+
+from __future__ import annotations
+
+from navplugin.nav.contract.page import Field, Kind, Page, Writer
+
+ACTIONS = Page(
+    service="AIQ_POSActions",
+    table="AIQ POS Action",
+    caption="AIQ POS Actions",
+    key=("Entry_No",),
+    rights="md",
+    fields=(
+        Field("Entry No.", Kind.INTEGER),
+        Field("Action", Kind.OPTION,
+              options=("Signup", "GetStatus", "Wallet", "PinRequest", "PinEnter", "PinBypass")),
+        Field("Receipt No.", Kind.CODE, 20),
+        Field("Store No.", Kind.CODE, 10),
+        Field("POS Terminal No.", Kind.CODE, 10),
+        Field("Staff ID", Kind.CODE, 20),
+        Field("Member Card No.", Kind.CODE, 100),
+        Field("Coupon Code", Kind.CODE, 20),
+        Field("PIN", Kind.TEXT, 10, Writer.EITHER),
+        Field("Created At", Kind.DATETIME),
+        Field("Status", Kind.OPTION, writer=Writer.PLUGIN, options=("New", "Taken", "Done", "Failed", "Expired")),
+        Field("Taken By", Kind.TEXT, 50, Writer.PLUGIN),
+        Field("Taken At", Kind.DATETIME, writer=Writer.PLUGIN),
+        Field("Error Text", Kind.TEXT, 100, Writer.PLUGIN),
+    ),
+)  # fmt: skip
+
+PROMPTS = Page(
+    service="AIQ_POSPrompts",
+    table="AIQ POS Prompt",
+    caption="AIQ POS Prompts",
+    key=("Receipt_No", "Prompt_Key"),
+    rights="imd",
+    fields=(
+        Field("Receipt No.", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Prompt Key", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Member Ref", Kind.CODE, 100, Writer.PLUGIN),
+        Field("Kind", Kind.OPTION, writer=Writer.PLUGIN, options=("Confirm", "Message")),
+        Field("Code", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Text 1", Kind.TEXT, 100, Writer.PLUGIN),
+        Field("Text 2", Kind.TEXT, 100, Writer.PLUGIN),
+        Field("Text 3", Kind.TEXT, 100, Writer.PLUGIN),
+        Field("Options", Kind.TEXT, 50, Writer.PLUGIN),
+        Field("Priority", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Expires At", Kind.DATETIME, writer=Writer.PLUGIN),
+        Field("Footer If Yes", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Shown At", Kind.DATETIME),
+        Field("Answer", Kind.OPTION, options=(" ", "Yes", "No")),
+        Field("Answered At", Kind.DATETIME),
+        Field("Answered By", Kind.CODE, 20),
+    ),
+)
+
+STATUS = Page(
+    service="AIQ_POSStatus",
+    table="AIQ POS Status",
+    caption="AIQ POS Status",
+    key=("Receipt_No",),
+    rights="imd",
+    fields=(
+        Field("Receipt No.", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Member Ref", Kind.CODE, 100, Writer.PLUGIN),
+        Field("Member Status", Kind.OPTION, writer=Writer.PLUGIN,
+              options=(" ", "Member", "Known", "Unknown", "Several", "CannotTell", "Joining")),
+        Field("Display Text", Kind.TEXT, 250, Writer.PLUGIN),
+        Field("Updated At", Kind.DATETIME, writer=Writer.PLUGIN),
+        Field("Wallet At", Kind.DATETIME, writer=Writer.PLUGIN),
+    ),
+)  # fmt: skip
+
+SETUP = Page(
+    service="AIQ_Setup",
+    table="AIQ Setup",
+    caption="AIQ Setup",
+    key=("Store_No",),
+    rights="im",
+    fields=(
+        Field("Store No.", Kind.CODE, 10),
+        Field("Enabled", Kind.BOOLEAN),
+        Field("AIQ Signup Terms", Kind.TEXT, 2048),
+        Field("Prompt On", Kind.OPTION, writer=Writer.PLUGIN, options=("CheckIn", "FirstItem", "Never")),
+        Field("Redeem At", Kind.OPTION, writer=Writer.PLUGIN, options=("Posted", "Total", "Select")),
+        Field("Short", Kind.OPTION, writer=Writer.PLUGIN, options=("Ask", "Take", "Release")),
+        Field("Offline", Kind.OPTION, writer=Writer.PLUGIN, options=("Refuse", "Honour Grants")),
+        Field("Minimum Judged", Kind.OPTION, writer=Writer.PLUGIN, options=("Before", "After")),
+        Field("Reached", Kind.OPTION, writer=Writer.PLUGIN, options=("At Least", "Above")),
+        Field("Fresh Seconds", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Wait ms", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("QR Mode", Kind.OPTION, writer=Writer.PLUGIN, options=("Native", "Bitmap", "TextOnly")),
+        Field("Footer No Member", Kind.CODE, 20, Writer.PLUGIN),
+        Field("Footer Unknown", Kind.CODE, 20, Writer.PLUGIN),
+    ),
+)
+
+PAGES = (ACTIONS, PROMPTS, STATUS, SETUP)
