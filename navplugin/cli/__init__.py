@@ -1,0 +1,43 @@
+"""The command line: one file for each command group, each with `register(app)`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from navplugin.cli.output import Exit
+
+GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "check", "demo")
+"""Modules of this package that register commands, in the order of --help."""
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with every command registered."""
+    app = typer.Typer(
+        name="navplugin",
+        help="Connects AIQ loyalty to the 365 Cannabis point of sale. Start with: navplugin demo --play",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    for group in GROUPS:
+        importlib.import_module(f"navplugin.cli.{group}").register(app)
+    return app
+
+
+def main() -> None:
+    """Entry point of the console script. Misuse ends with exit code 3 and one sentence."""
+    import click
+
+    try:
+        code = build_app()(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as wrong:
+        wrong.show()
+        code = int(Exit.MISUSE)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -407,7 +407,7 @@ class Claim:
     reason: str = ""
     reusable: bool = True
     told: bool = False
-    epoch: int = 0
+    refunding: bool = False
 
     @property
     def key(self) -> str:

@@ -15,7 +15,7 @@ def round_money(amount: Decimal, precision: Decimal = CENT) -> Decimal:
 
 def parse_money(text: object) -> Decimal | None:
     """A finite Decimal from an int, a Decimal or plain digits; None where it is none of these."""
-    if isinstance(text, bool) or isinstance(text, float):
+    if isinstance(text, bool | float):
         return None
     try:
         value = Decimal(str(text).strip())

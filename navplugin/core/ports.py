@@ -57,6 +57,30 @@ class Redemption:
     refunded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SignupRecord:
+    """Evidence of an answered sign-up prompt, and how far the sign-up has come.
+
+    state: yes (to be sent), sent (outcome unknown), done, refused, no.
+    """
+
+    key: str
+    company: str
+    store_no: str
+    pos_terminal_no: str
+    receipt_no: str
+    sale_guid: str
+    member_card_no: str
+    staff_id: str
+    answer: str
+    answered_at: datetime
+    terms: str
+    terms_hash: str
+    state: str
+    tries: int = 0
+    note: str = ""
+
+
 class Clock(Protocol):
     """Time, injected so that tests script it."""
 

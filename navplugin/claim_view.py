@@ -1,0 +1,114 @@
+"""What a snapshot shows of one claim: the input of the money machine's table (design.md 6). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from navplugin.claims import View, applied_by_offer
+from navplugin.core.model import Claim, Grant, GrantStatus, SaleState, Snapshot
+from navplugin.core.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """How a store judges minima: minimum_judged before or after, reached at-least or above, short ask/take/release."""
+
+    minimum_judged: str = "before"
+    reached: str = "at-least"
+    short: str = "ask"
+
+
+def view_of(
+    claim: Claim,
+    snapshot: Snapshot,
+    forbidden: str,
+    minimum: Minimum,
+    *,
+    returned_in_full: bool = False,
+    since: datetime | None = None,
+) -> View:
+    """What this snapshot shows of this claim. forbidden: the reason of a rule or stack, '' when none."""
+    sale = snapshot.sale
+    grant = next((g for g in snapshot.grants if g.coupon_code == claim.coupon_code), None)
+    own = grant is not None and grant.member_ref == claim.member_card_no
+    readable = _is_readable(snapshot) and sale.sale_guid == claim.sale_guid
+    view = View(
+        state=sale.state,
+        readable=readable,
+        line=False,
+        pick=own and grant in snapshot.picks,
+        grant=grant if own else None,
+        returned_in_full=returned_in_full,
+        since=since,
+    )
+    if not readable:
+        return view
+    if sale.state is SaleState.POSTED:
+        applied = applied_by_offer(snapshot).get(claim.offer_no, ZERO)
+        why = _disagreement(claim, snapshot, view.grant, applied)
+        return replace(view, line=applied > ZERO, applied=applied, disagrees=why if applied > ZERO else "")
+    line = snapshot.journal is not None and claim.coupon_code in snapshot.journal.coupon_codes
+    withheld = forbidden or (_withheld(snapshot, view.grant, minimum) if view.grant else "")
+    return replace(view, line=line, withheld=withheld)
+
+
+def _is_readable(snapshot: Snapshot) -> bool:
+    state = snapshot.sale.state
+    if state.is_open:
+        return snapshot.journal is not None
+    return snapshot.posted is not None if state is SaleState.POSTED else True
+
+
+def _withheld(snapshot: Snapshot, grant: Grant, minimum: Minimum) -> str:
+    """Why a pick may not stand on the open sale as it is now, '' when it may."""
+    if snapshot.journal is None:
+        return ""
+    if grant.status is GrantStatus.APPLIED:
+        if grant.applied_amount <= ZERO:
+            return "The discount gives nothing on this sale."
+        if minimum.short == "release" and grant.value_kind == "amount" and grant.applied_amount < grant.value:
+            return f"The discount gives only {grant.applied_amount:.2f} on this sale."
+    items = snapshot.journal.items
+    left = sum((x.amount + x.total_disc_amount for x in items), ZERO)
+    earlier = snapshot.picks[: snapshot.picks.index(grant)] if grant in snapshot.picks else ()
+    balance = left - sum((g.value for g in earlier if g.value_kind == "amount"), ZERO)
+    before = sum((x.quantity * x.price for x in items), ZERO)
+    judged = before if minimum.minimum_judged == "before" else balance
+    reached = judged > grant.min_amount if minimum.reached == "above" else judged >= grant.min_amount
+    if grant.min_amount > ZERO and not reached:
+        return f"Needs {grant.min_amount:.2f}, the sale is at {judged:.2f}."
+    if balance < grant.min_balance:
+        return f"Needs {grant.min_balance:.2f}, the sale is at {balance:.2f}."
+    return ""
+
+
+def _disagreement(claim: Claim, snapshot: Snapshot, grant: Grant | None, applied: Decimal) -> str:
+    """Why a posted line is not what was promised: member, minimum or amount (I4, I10 of reliability.md 5)."""
+    posted = snapshot.posted
+    if posted is None:
+        return ""
+    if posted.member_card_no != claim.member_card_no:
+        return f"posted for member {posted.member_card_no or 'none'}, picked for {claim.member_card_no}"
+    if grant is None:
+        return ""
+    total = sum((x.amount for x in posted.lines), ZERO) + sum((d.amount for d in posted.discounts), ZERO)
+    if total < grant.min_balance:
+        return f"posted at {total:.2f}, the discount needs {grant.min_balance:.2f}"
+    if grant.status is GrantStatus.APPLIED and applied != grant.applied_amount:
+        return f"posted {applied:.2f}, [Total] gave {grant.applied_amount:.2f}"
+    return ""
+
+
+def sold_back_in_full(sold: Snapshot, returned: Snapshot) -> bool:
+    """Whether a posted return takes back every quantity of the sold receipt. That they belong together is read from
+    `Refund_Receipt_No` (assumed; verify on site)."""
+    if sold.posted is None or returned.posted is None:
+        return False
+    open_quantity: dict[str, Decimal] = {}
+    for line in sold.posted.lines:
+        open_quantity[line.number] = open_quantity.get(line.number, ZERO) + abs(line.quantity)
+    for line in returned.posted.lines:
+        open_quantity[line.number] = open_quantity.get(line.number, ZERO) - abs(line.quantity)
+    return all(quantity <= ZERO for quantity in open_quantity.values())

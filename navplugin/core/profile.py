@@ -1,0 +1,267 @@
+"""The profile of a site: how to reach NAV and AIQ, the worker's settings, one section for each store. Pure.
+
+The format is that of rule files: `key = value`, the value exactly as typed. Secrets are named, never written:
+`keyring:NAME` or `env:NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from navplugin.core.inifile import Entry, IniFile, Section
+from navplugin.core.model import StoreSettings
+from navplugin.core.money import parse_money
+from navplugin.core.problems import Level, Problem, did_you_mean
+
+
+class BadValue(ValueError):
+    """The value does not fit; the message says what may stand there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a section: its reader, default (None = must be given) and meaning."""
+
+    key: str
+    read: Callable[[str], Any]
+    default: Any
+    doc: str
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _url(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or len(value) > 2000:
+        raise BadValue("an address that begins with https://")
+    if value.startswith("http://") and not value[7:].startswith(("127.0.0.1", "localhost", "[::1]")):
+        raise BadValue("https:// (plain http:// is accepted for this machine only)")
+    return value.rstrip("/")
+
+
+def _link(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or len(value) > 250 or any(c.isspace() for c in value):
+        raise BadValue("a link that begins with https://, at most 250 characters, no blanks")
+    return value
+
+
+def _secret(value: str) -> str:
+    if not value.startswith(("env:", "keyring:")) or not value.partition(":")[2]:
+        raise BadValue("the name of a secret, `env:NAME` or `keyring:NAME`, never the secret itself")
+    return value
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        number = parse_money(value)
+        if number is None or not low <= number <= high:
+            raise BadValue(f"a number from {low:g} to {high:g}")
+        return float(number)
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise BadValue(did_you_mean(value, words))
+        return value
+
+    return read
+
+
+def _yes_no(value: str) -> bool:
+    if value.casefold() not in ("yes", "no"):
+        raise BadValue("yes or no")
+    return value.casefold() == "yes"
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise BadValue("a time zone such as America/Denver") from unknown
+    return value
+
+
+def _precision(value: str) -> Decimal:
+    number = parse_money(value)
+    if number is None or not 0 < number <= 1:
+        raise BadValue("the currency's amount rounding precision, for instance 0.01")
+    return number
+
+
+NAV = (
+    Setting("url", _url, None, "OData V4 address, for instance https://nav:7048/DynamicsNAV110/ODataV4"),
+    Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
+    Setting("user", _text, None, "web service user"),
+    Setting("key", _secret, None, "where the web service access key is kept"),
+    Setting("ca-file", _text, "", "certificate of the company's own authority"),
+)
+AIQ = (
+    Setting("url", _url, "https://lab.alpineiq.com", "AIQ's address"),
+    Setting("uid", _text, None, "AIQ account id (Settings > API & Tracking)"),
+    Setting("key", _secret, None, "where the AIQ API key is kept"),
+    Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
+    Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+)
+WORKER = (
+    Setting("name", _text, "", "name of this worker; empty = the machine's name"),
+    Setting("state", _text, "navplugin.db", "the ledger file"),
+    Setting("rules", _text, "rules", "folder of rule files"),
+    Setting("receipt-templates", _text, "receipt_templates", "folder of receipt templates"),
+    Setting("matcher", _one_of("durable", "builtin"), "durable", "what orders the rules whose conditions hold"),
+    Setting("poll-seconds", _number(0.1, 60), 1.0, "time between two polls"),
+    Setting("redemption-lookup", _one_of("blind", "probe", "keyed"), "blind", "what to do with an unknown outcome"),
+    Setting("refund", _one_of("manual", "adjust", "endpoint"), "manual", "how points go back"),
+    Setting("accept-manual-refunds", _yes_no, False, "allow redeem-at total or select with refund = manual"),
+    Setting("grace-seconds", _number(5, 3600), 60.0, "how long a call may take effect after we gave up"),
+    Setting("suspend-hours", _number(0.1, 720), 12.0, "a sale suspended longer gives its points back"),
+    Setting("vanish-hours", _number(0.1, 720), 1.0, "a sale vanished longer is shown to a person"),
+    Setting("full-return", _one_of("give", "leave"), "give", "a full return gives the points back, or leaves them"),
+)
+STORE = (
+    Setting("name", _text, "", "name on the receipt"),
+    Setting("time-zone", _zone, None, "time zone of the store"),
+    Setting("language", _text, "en", "language of prompts and texts"),
+    Setting("aiq-store", _text, "", "name of the store in AIQ"),
+    Setting("wallet-url", _link, None, "link of the wallet QR code"),
+    Setting("signup-url", _link, None, "link of the sign-up QR code"),
+    Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
+    Setting("qr-mode", _one_of("Bitmap", "Native", "TextOnly"), "Bitmap", "how the printer prints the QR code"),
+    Setting("redeem-at", _one_of("posted", "total", "select"), "posted", "when the points are taken"),
+    Setting("short", _one_of("ask", "take", "release"), "ask", "what when a discount gives less than promised"),
+    Setting("offline", _one_of("refuse", "honour-grants"), "refuse", "stale grants while the worker is down"),
+    Setting("minimum-judged", _one_of("before", "after"), "before", "minima before or after other discounts"),
+    Setting("reached", _one_of("at-least", "above"), "at-least", "whether equality reaches a minimum"),
+    Setting("prompt-on", _one_of("CheckIn", "FirstItem", "Never"), "CheckIn", "when the prompt pops up by itself"),
+    Setting("fresh-seconds", _number(10, 86400), 900.0, "how old a wallet may be"),
+    Setting("wait-ms", _number(0, 10000), 2000.0, "how long a button waits for the worker"),
+    Setting("currency-precision", _precision, Decimal("0.01"), "amount rounding precision"),
+)
+SECTIONS: dict[str, tuple[Setting, ...]] = {"nav": NAV, "aiq": AIQ, "worker": WORKER, "store": STORE}
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A checked profile. Values by the key as typed; `stores` by Store No."""
+
+    path: str
+    nav: Values
+    aiq: Values
+    worker: Values
+    stores: Mapping[str, Values] = field(default_factory=dict)
+
+    def store_settings(self, store_no: str) -> StoreSettings:
+        """What rules, facts and receipts need of one store."""
+        v = self.stores[store_no]
+        return StoreSettings(
+            store_no=store_no,
+            name=v["name"] or store_no,
+            time_zone=v["time-zone"],
+            language=v["language"],
+            aiq_store=v["aiq-store"],
+            wallet_url=v["wallet-url"],
+            signup_url=v["signup-url"],
+            receipt_width=int(v["receipt-width"]),
+            redeem_at=v["redeem-at"],
+            short=v["short"],
+            minimum_judged=v["minimum-judged"],
+            reached=v["reached"],
+            fresh_seconds=int(v["fresh-seconds"]),
+            currency_precision=v["currency-precision"],
+        )
+
+
+def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
+    """Check every section and key at once; no profile when there is an error."""
+    problems = list(ini.problems)
+    found: dict[str, Values] = {}
+    stores: dict[str, Values] = {}
+    for section in ini.sections:
+        kind, _, name = section.name.partition(" ")
+        settings = SECTIONS.get(kind)
+        if settings is None or (kind == "store") != bool(name.strip()):
+            known = ["nav", "aiq", "worker", "store S0001"]
+            message = f"[{section.name}] is not a section of a profile"
+            problems.append(_problem(section, "unknown-section", message, did_you_mean(section.name, known)))
+            continue
+        values = _read_section(section, settings, problems)
+        if kind == "store":
+            stores[name.strip().upper()] = values
+        else:
+            found[kind] = values
+    whole = Section("profile", ini.sections[0].span if ini.sections else _start(ini), ())
+    for kind in ("nav", "aiq"):
+        if kind not in found:
+            problems.append(_problem(whole, "missing-section", f"the profile has no section [{kind}]", "add it"))
+    if not stores:
+        problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
+    worker = found.get("worker") or {s.key: s.default for s in WORKER}
+    problems += _refuse_combinations(ini, worker, stores)
+    if any(p.level is Level.ERROR for p in problems):
+        return None, tuple(problems)
+    return Profile(ini.path, found["nav"], found["aiq"], worker, stores), tuple(problems)
+
+
+def _read_section(section: Section, settings: tuple[Setting, ...], problems: list[Problem]) -> Values:
+    known = {s.key: s for s in settings}
+    values: dict[str, Any] = {s.key: s.default for s in settings}
+    for entry in section.entries:
+        setting = known.get(entry.key)
+        if setting is None:
+            message = f"'{entry.key}' is not a key of [{section.name}]"
+            hint = did_you_mean(entry.key, list(known))
+            problems.append(Problem(entry.key_span, Level.ERROR, "unknown-key", message, hint))
+            continue
+        try:
+            values[entry.key] = setting.read(entry.value.strip())
+        except BadValue as wrong:
+            problems.append(_bad_value(entry, str(wrong)))
+    for setting in settings:
+        if values[setting.key] is None and all(e.key != setting.key for e in section.entries):
+            message = f"[{section.name}] has no '{setting.key}'"
+            problems.append(_problem(section, "missing-key", message, f"add '{setting.key} = ...': {setting.doc}"))
+    return values
+
+
+def _bad_value(entry: Entry, hint: str) -> Problem:
+    # A plain secret must not be repeated on a screen or in a log.
+    shown = "a plain value" if entry.key == "key" else f"'{entry.value}'"
+    return Problem(entry.value_span, Level.ERROR, "bad-value", f"{entry.key} cannot be {shown}", hint)
+
+
+def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Values]) -> list[Problem]:
+    """Settings that together would lose points (design.md 2, decision 6)."""
+    problems = []
+    for section in ini.sections:
+        store = stores.get(section.name.partition(" ")[2].strip().upper())
+        if not section.name.startswith("store ") or store is None:
+            continue
+        early = store["redeem-at"] in ("total", "select")
+        if store["redeem-at"] == "select" and worker["redemption-lookup"] == "blind":
+            message = "redeem-at = select cannot go with redemption-lookup = blind"
+            hint = "set redeem-at = posted, or redemption-lookup = probe once a real redemption was found that way"
+            problems.append(_problem(section, "refused-settings", message, hint))
+        if early and worker["refund"] == "manual" and not worker["accept-manual-refunds"]:
+            message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
+            hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
+            problems.append(_problem(section, "refused-settings", message, hint))
+    return problems
+
+
+def _problem(section: Section, code: str, message: str, hint: str) -> Problem:
+    return Problem(section.span, Level.ERROR, code, message, hint)
+
+
+def _start(ini: IniFile) -> Any:
+    from navplugin.core.problems import Span
+
+    return Span(ini.path)

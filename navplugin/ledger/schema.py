@@ -1,0 +1,147 @@
+"""Tables of the ledger and the forward-only migrations. Amounts and points are text, so that no digit is lost."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Connection, Index, Integer, MetaData, Table, Text, UniqueConstraint, select
+
+VERSION = 1
+METADATA = MetaData()
+
+META = Table("meta", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+WATCH = Table(
+    "watch",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("taken_at", Text, nullable=False),
+)
+
+CLAIM = Table(
+    "claim",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("company", Text, nullable=False),
+    Column("store_no", Text, nullable=False),
+    Column("receipt_no", Text, nullable=False),
+    Column("sale_guid", Text, nullable=False),
+    Column("coupon_code", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("member_card_no", Text, nullable=False),
+    Column("discount_id", Text, nullable=False),
+    Column("offer_no", Text, nullable=False),
+    Column("points_cost", Text, nullable=False),
+    Column("promised", Text, nullable=False),
+    Column("points", Text, nullable=False),
+    Column("end", Text, nullable=False),
+    Column("line_seen", Boolean, nullable=False),
+    Column("not_before", Text),
+    Column("redemption_id", Text, nullable=False),
+    Column("applied", Text),
+    Column("reason", Text, nullable=False),
+    Column("reusable", Boolean, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Column("refunding", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    UniqueConstraint("company", "receipt_no", "sale_guid", "coupon_code", "generation"),
+)
+Index("claim_receipt", CLAIM.c.company, CLAIM.c.receipt_no)
+Index("claim_member", CLAIM.c.company, CLAIM.c.member_card_no, CLAIM.c.end)
+
+CLAIM_JOURNAL = Table(
+    "claim_journal",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Text, nullable=False),
+    Column("key", Text, nullable=False, index=True),
+    Column("move", Text, nullable=False),
+    Column("points", Text, nullable=False),
+    Column("end", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+EFFECT = Table(
+    "effect",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("receipt_no", Text, nullable=False, index=True),
+    Column("op", Text, nullable=False),
+    Column("page", Text, nullable=False),
+    Column("row_key", Text, nullable=False),
+    Column("once_key", Text, nullable=False, index=True),
+    Column("outcome", Text, nullable=False),
+    Column("finished_at", Text),
+)
+
+PERSON = Table(
+    "person",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("member_card_no", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("read_at", Text, nullable=False),
+)
+
+SIGNUP = Table(
+    "signup",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("company", Text, nullable=False),
+    Column("store_no", Text, nullable=False),
+    Column("pos_terminal_no", Text, nullable=False),
+    Column("receipt_no", Text, nullable=False),
+    Column("sale_guid", Text, nullable=False),
+    Column("member_card_no", Text, nullable=False),
+    Column("staff_id", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("answered_at", Text, nullable=False),
+    Column("terms", Text, nullable=False),
+    Column("terms_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+)
+
+DECISION = Table(
+    "decision",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("sale_guid", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("rules_hash", Text, nullable=False),
+    Column("matcher", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+REPORT = Table(
+    "report",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("receipt_no", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("company", "receipt_no", "text"),
+)
+
+
+def read_version(connection: Connection) -> int:
+    """The schema version of an existing ledger, 0 for an empty database."""
+    if not connection.dialect.has_table(connection, "meta"):
+        return 0
+    value = connection.execute(select(META.c.value).where(META.c.name == "version")).scalar()
+    return int(value) if value else 0
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the ledger to VERSION, step by step, never back."""
+    if read_version(connection) == 0:
+        METADATA.create_all(connection)
+        connection.execute(META.insert().values(name="version", value=str(VERSION)))

@@ -1,0 +1,144 @@
+"""What AIQ says of the members on open sales: asked once, cached, and never a reason for a sale to wait."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from navplugin.core.errors import NavpluginError
+from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet
+from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
+from navplugin.ledger import SqlLedger
+
+log = logging.getLogger("navplugin.aiq")
+
+MEMBER_LIFETIME = timedelta(minutes=10)
+PAUSE_AFTER_FAILURE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one member now. `asked` is False where AIQ could not tell."""
+
+    member: Member | None
+    contact: Contact | None
+    persona: Persona | None
+    wallet: Wallet | None
+    wallet_known: bool
+
+
+class People:
+    """Caches NAV members and AIQ answers; logs once when AIQ is lost and once when it is back."""
+
+    def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: SqlLedger, clock: Clock) -> None:
+        self.reader, self.loyalty, self.ledger, self.clock = reader, loyalty, ledger, clock
+        self._members: dict[str, tuple[datetime, Member | None]] = {}
+        self._wallets: dict[str, tuple[datetime, Wallet | None]] = {}
+        self._lost_at: datetime | None = None
+        self._paused_until: datetime | None = None
+
+    def member(self, member_card_no: str) -> Member | None:
+        """The member in NAV, read anew every ten minutes."""
+        known = self._members.get(member_card_no)
+        if known is None or self.clock.now() - known[0] > MEMBER_LIFETIME:
+            known = (self.clock.now(), self.reader.read_member(member_card_no))
+            self._members[member_card_no] = known
+        return known[1]
+
+    def ask(self, member_card_no: str, fresh: timedelta, *, past_cache: bool, want_wallet: bool) -> Answer:
+        """Status and wallet of this member.
+
+        fresh: how old a wallet may be. past_cache: [Get Loyalty Status] or [AIQ Wallet] asks AIQ again.
+        """
+        member = self.member(member_card_no)
+        contact = self.loyalty.contact_of(member) if member else None
+        if contact is None:
+            status = Persona(LoyaltyStatus.UNKNOWN, read_at=self.clock.now())
+            return Answer(member, None, status, None, wallet_known=True)
+        wallet, known = None, False
+        if want_wallet:
+            wallet, known = self._wallet(member_card_no, contact, timedelta(0) if past_cache else fresh)
+        persona = self._persona(member_card_no, contact, wallet, known, past_cache)
+        return Answer(member, contact, persona, wallet, known)
+
+    def read_wallet(self, member_card_no: str) -> Wallet | None:
+        """The wallet straight from AIQ, for the money machine; raises what the adapter raises."""
+        member = self.member(member_card_no)
+        contact = self.loyalty.contact_of(member) if member else None
+        wallet = self.loyalty.fetch_wallet(contact) if contact else None
+        self._wallets[member_card_no] = (self.clock.now(), wallet)
+        return wallet
+
+    def forget_wallet(self, member_card_no: str) -> None:
+        """After a redemption the cached balance is no longer true."""
+        self._wallets.pop(member_card_no, None)
+
+    def cached_wallet(self, member_card_no: str) -> Wallet | None:
+        """The last wallet that was read, however old."""
+        known = self._wallets.get(member_card_no)
+        return known[1] if known else None
+
+    def _wallet(self, card: str, contact: Contact, fresh: timedelta) -> tuple[Wallet | None, bool]:
+        known = self._wallets.get(card)
+        if known is not None and self.clock.now() - known[0] < fresh:
+            return known[1], True
+        if not self._may_ask():
+            return None, False
+        try:
+            wallet = self.loyalty.fetch_wallet(contact)
+        except NavpluginError as problem:
+            self._lost(problem)
+            return None, False
+        self._back()
+        self._wallets[card] = (self.clock.now(), wallet)
+        return wallet, True
+
+    def _persona(
+        self, card: str, contact: Contact, wallet: Wallet | None, wallet_known: bool, past_cache: bool
+    ) -> Persona | None:
+        """From the ledger where it suffices (Member until AIQ says otherwise, others for the day), else looked up."""
+        before = self.ledger.person(card)
+        now = self.clock.now()
+        if before is not None and not past_cache:
+            today = before.read_at is not None and now - before.read_at < timedelta(hours=24)
+            still_known = wallet is not None or not wallet_known
+            if (before.status is LoyaltyStatus.MEMBER and still_known) or (
+                today and before.status is not LoyaltyStatus.MEMBER
+            ):
+                return before
+        if not self._may_ask():
+            return before if before is not None and before.status is LoyaltyStatus.MEMBER else None
+        try:
+            persona = self.loyalty.fetch_status(contact)
+        except NavpluginError as problem:
+            self._lost(problem)
+            return before if before is not None and before.status is LoyaltyStatus.MEMBER else None
+        self._back()
+        if not persona.contact_id and wallet is not None:
+            persona = Persona(persona.status, wallet.contact_id, persona.read_at, persona.matches)
+        if persona.status is not LoyaltyStatus.CANNOT_TELL:
+            self.ledger.save_person(card, persona, now)
+        return persona
+
+    # ---- the link to AIQ ---------------------------------------------------------------------------------------
+
+    @property
+    def lost(self) -> bool:
+        """Whether AIQ's last answer was a failure."""
+        return self._lost_at is not None
+
+    def _may_ask(self) -> bool:
+        return self._paused_until is None or self.clock.now() >= self._paused_until
+
+    def _lost(self, problem: NavpluginError) -> None:
+        now = self.clock.now()
+        self._paused_until = now + PAUSE_AFTER_FAILURE
+        if self._lost_at is None:
+            self._lost_at = now
+            log.error("AIQ is lost: %s; sales go on without the wallet", problem)
+
+    def _back(self) -> None:
+        if self._lost_at is not None:
+            log.info("AIQ is back after %d s", (self.clock.now() - self._lost_at).total_seconds())
+        self._lost_at = self._paused_until = None

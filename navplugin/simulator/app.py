@@ -1,0 +1,234 @@
+"""The simulator as one web application and as a server: NAV at /NAV/ODataV4/, AIQ at /api/, control at /control.
+
+Endpoints run in the thread pool: a press at the till may wait two seconds for the worker, whose requests must be
+answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib.util
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from navplugin.simulator.aiq_http import AiqFace
+from navplugin.simulator.call import Answer, Call, answer_json
+from navplugin.simulator.faults import Faults
+from navplugin.simulator.odata import ROOT, NavFace
+from navplugin.simulator.state import State, StateUnusable
+
+THREADS = 64
+HOST = "127.0.0.1"
+CONTROL = "/control"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the two systems are started with; keys as in `odata.DEFAULTS` and `aiq.DEFAULTS`."""
+
+    nav: Mapping[str, Any] = field(default_factory=dict)
+    aiq: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PortInUse(OSError):
+    """Another program listens on the port."""
+
+
+def build_app(state: State, *, settings: Settings | None = None, faults: Faults | None = None) -> Starlette:
+    """The application over this state. `faults`: the list that its control routes change, made when not given."""
+    settings, faults = settings or Settings(), faults or Faults(state)
+    nav, aiq = NavFace(state, dict(settings.nav)), AiqFace(state, settings.aiq)
+
+    def on_nav(call: Call) -> Answer:
+        name = nav.name(call)
+        nav.record(name)
+        return faults.run(name, nav.answer, call)
+
+    def on_aiq(call: Call) -> Answer:
+        aiq.record(call)
+        return faults.run(aiq.name(call), aiq.answer, call)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+
+    async def index(request: Request) -> Response:
+        return JSONResponse(addresses(str(request.base_url).rstrip("/")))
+
+    routes = [
+        Route("/", index),
+        Mount(ROOT, _Face(on_nav)),
+        Mount("/api", _Face(on_aiq)),
+        *_control_routes(state, faults),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _control_routes(state: State, faults: Faults) -> list[Route]:
+    control = _part("control")
+    routes: list[Route] = control.routes(state, faults) if control else []
+    return routes
+
+
+def _part(name: str) -> Any:
+    # The till, its control and the sample world drive this application from outside; NAV and AIQ answer without them.
+    name = f"navplugin.simulator.{name}"
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def addresses(url: str) -> dict[str, str]:
+    """Where the systems are, by name."""
+    return {"nav": url + ROOT, "aiq": url, "control": url + CONTROL}
+
+
+class Server:
+    """The simulator on a port of this machine, in a thread of its own. Port 0 takes a free one."""
+
+    def __init__(self, state: State, port: int = 0, settings: Settings | None = None) -> None:
+        """Take the port at once. PortInUse when another program has it."""
+        self.faults = Faults(state)
+        self._socket = _listen(port)
+        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        self._server = _Uvicorn(_config(build_app(state, settings=settings, faults=self.faults)))
+        self._thread = threading.Thread(target=self.run, name="simulator", daemon=True)
+
+    def start(self) -> None:
+        """Serve in the background; returns when the first request can be answered."""
+        self._thread.start()
+        self._server.ready.wait()
+
+    def run(self) -> None:
+        """Serve in this thread until stopped."""
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._server.ready.set()
+            self._socket.close()
+
+    def stop(self) -> None:
+        """End the server; open connections are closed, slow answers are cut short. The state stays open."""
+        self.faults.stop()
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+
+def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: None) -> None:
+    """Serve the state of a folder until Ctrl+C; an empty one gets the sample world first. `started` is told the
+    address before the first request.
+
+    StateUnusable when the folder cannot be used, PortInUse when the port is taken.
+    """
+    state = State(folder)
+    try:
+        world = _part("world")
+        if world and state.doc("aiq.personas") is None:
+            world.load_world(state, None)
+        server = Server(state, port)
+        started(server.url)
+        server.run()
+    except KeyboardInterrupt:
+        return
+    finally:
+        state.close()
+
+
+class _Face:
+    """An ASGI application around a function that answers a call; a cut answer ends the connection."""
+
+    def __init__(self, handler: Callable[[Call], Answer]) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        raw = scope.get("raw_path") or scope["path"].encode()
+        call = Call(
+            method=request.method,
+            path=raw.decode("ascii", "replace"),
+            query=scope["query_string"].decode("ascii", "replace"),
+            headers=dict(request.headers.items()),
+            body=await request.body(),
+            base=f"{request.url.scheme}://{request.url.netloc}",
+        )
+        answer = await to_thread.run_sync(self._answer, call)
+        if answer.cut:
+            await _cut(scope, receive)
+            return
+        await Response(answer.body, answer.status, dict(answer.headers))(scope, receive, send)
+
+    def _answer(self, call: Call) -> Answer:
+        try:
+            return self._handler(call)
+        except StateUnusable as wrong:
+            return answer_json(500, {"error": {"code": "Internal_ServerError", "message": str(wrong)}})
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """End the connection without a byte, and wait until it is gone, so that nobody misses a response."""
+    scope["state"]["abort"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class _CuttingProtocol(H11Protocol):
+    """uvicorn's HTTP, with a way for the application to end its connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "abort": transport.abort}
+
+
+class _Uvicorn(uvicorn.Server):
+    """Tells when it is ready."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, http=_CuttingProtocol, ws="none", lifespan="on", loop="asyncio",
+        log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+
+
+def _listen(port: int) -> socket.socket:
+    # Named as TCP, so that asyncio turns Nagle off; each answer would wait 40 ms otherwise.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform == "win32":
+            # Windows lets two programs share a port unless one of them forbids it.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except OSError as wrong:
+        listener.close()
+        if wrong.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortInUse(f"Port {port} is in use by another program; name another one with --port.") from wrong
+        raise
+    return listener

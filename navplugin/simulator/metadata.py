@@ -1,0 +1,76 @@
+"""`$metadata` and the service document of the simulated NAV, built from the contract (nav-webservices.md 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from navplugin.nav.contract import PAGES, Field, Kind, Page
+
+_EDMX = "http://docs.oasis-open.org/odata/ns/edmx"
+_EDM = "http://docs.oasis-open.org/odata/ns/edm"
+_CAPABILITIES = "Org.OData.Capabilities.V1"
+_RIGHTS = (("i", "Insert", "Insertable"), ("m", "Update", "Updatable"), ("d", "Delete", "Deletable"))
+
+
+def metadata_xml() -> str:
+    """The schema: one entity type and set for each page, a Company type that leads to all of them."""
+    parts = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        f'<edmx:Edmx Version="4.0" xmlns:edmx="{_EDMX}"><edmx:DataServices>',
+        f'<Schema Namespace="NAV" xmlns="{_EDM}">',
+        _company_type(),
+        *(_entity_type(page) for page in PAGES),
+        '<EntityContainer Name="NAV">',
+        '<EntitySet Name="Company" EntityType="NAV.Company">',
+        *(f'<NavigationPropertyBinding Path="{page.service}" Target="{page.service}"/>' for page in PAGES),
+        "</EntitySet>",
+        *(_entity_set(page) for page in PAGES),
+        "</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>",
+    ]
+    return "\n".join(parts)
+
+
+def service_document(base: str) -> dict[str, Any]:
+    """What is published: name, kind and address of each set."""
+    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in ("Company", *(p.service for p in PAGES))]
+    return {"@odata.context": f"{base}/$metadata", "value": sets}
+
+
+def _company_type() -> str:
+    links = "".join(
+        f'<NavigationProperty Name="{page.service}" Type="Collection(NAV.{page.service})" ContainsTarget="true"/>'
+        for page in PAGES
+    )
+    return (
+        '<EntityType Name="Company"><Key><PropertyRef Name="Name"/></Key>'
+        '<Property Name="Name" Type="Edm.String" Nullable="false" MaxLength="30"/>'
+        f'<Property Name="Id" Type="Edm.Guid" Nullable="false"/>{links}</EntityType>'
+    )
+
+
+def _entity_type(page: Page) -> str:
+    key = "".join(f'<PropertyRef Name="{name}"/>' for name in page.key)
+    properties = "".join(_property(field, field.name in page.key) for field in page.fields)
+    return f'<EntityType Name="{page.service}"><Key>{key}</Key>{properties}</EntityType>'
+
+
+def _property(field: Field, in_key: bool) -> str:
+    attributes = f'Name="{field.name}" Type="{field.kind.edm}"'
+    if in_key:
+        attributes += ' Nullable="false"'
+    if field.length:
+        attributes += f' MaxLength="{field.length}"'
+    if field.kind is Kind.DECIMAL:
+        attributes += ' Scale="Variable"'
+    caption = f'<Annotation Term="NAV.LabelId" String={quoteattr(field.caption)}/>'
+    return f"<Property {attributes}>{caption}</Property>"
+
+
+def _entity_set(page: Page) -> str:
+    rights = "".join(
+        f'<Annotation Term="{_CAPABILITIES}.{verb}Restrictions"><Record>'
+        f'<PropertyValue Property="{able}" Bool="{str(letter in page.rights).lower()}"/></Record></Annotation>'
+        for letter, verb, able in _RIGHTS
+    )
+    return f'<EntitySet Name="{page.service}" EntityType="NAV.{page.service}">{rights}</EntitySet>'

@@ -1,0 +1,140 @@
+"""Reading a set: $filter, $orderby, $select, $top, $skip, $count, and the server's own paging
+(nav-webservices.md 7, 9)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from navplugin.nav.contract import Page
+from navplugin.simulator.call import Call
+from navplugin.simulator.fields import Row, fields_of, order_value
+from navplugin.simulator.odata_error import ODataError, bad_request, not_implemented
+from navplugin.simulator.odata_filter import parse_filter
+
+_KNOWN = {"$filter", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format", "$schemaversion"}
+_UNKNOWN_TO_NAV = {"$search", "$apply", "$compute"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The rows to send; `count` before $top and paging; `next_query` is the query of the next page, if there is one."""
+
+    rows: list[Row]
+    count: int | None
+    names: tuple[str, ...] | None
+    next_query: str
+
+
+def query_options(call: Call) -> dict[str, str]:
+    """The options of a request, each once. ODataError for one that NAV's server does not know."""
+    options: dict[str, str] = {}
+    for name, value in call.options():
+        if name in options and name.startswith("$"):
+            raise bad_request(f"Query option '{name}' was specified more than once.")
+        if name in _UNKNOWN_TO_NAV:
+            raise not_implemented(f"The query option '{name}' is not supported.")
+        if name.startswith("$") and name not in _KNOWN:
+            raise bad_request(f"The query option '{name}' is not valid here.")
+        options[name] = value
+    return options
+
+
+def read_set(page: Page, rows: list[Row], options: Mapping[str, str], call: Call, page_size: int) -> Result:
+    """Apply the options to all rows of the page."""
+    if "$filter" in options:
+        test = parse_filter(page.service, options["$filter"], schema_21=options.get("$schemaversion") == "2.1")
+        rows = [row for row in rows if test(row)]
+    rows = _ordered(page, rows, options.get("$orderby", ""))
+    count = len(rows) if options.get("$count") == "true" else None
+    names = select(page, options)
+    size = _page_size(call, page_size)
+    if "$top" in options:
+        start = _natural(options, "$skip")
+        return Result(rows[start : start + min(_natural(options, "$top"), size)], count, names, "")
+    start = _natural(options, "$skip")
+    if "$skiptoken" in options:
+        start = _position(options, call)
+    more = start + size < len(rows)
+    return Result(rows[start : start + size], count, names, _next_query(call, start + size) if more else "")
+
+
+def select(page: Page, options: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The fields of $select, None for all."""
+    if not options.get("$select"):
+        return None
+    names = tuple(name.strip() for name in options["$select"].split(","))
+    for name in names:
+        _field(page, name)
+    return names
+
+
+def _ordered(page: Page, rows: list[Row], orderby: str) -> list[Row]:
+    if not orderby:
+        return rows
+    wanted = []
+    for part in orderby.split(","):
+        name, _, direction = part.strip().partition(" ")
+        _field(page, name)
+        if direction not in ("", "asc", "desc"):
+            raise bad_request(f"Syntax error in $orderby at '{part}'.")
+        wanted.append((name, direction == "desc"))
+    if page.is_query and wanted != [(name, False) for name in page.key[: len(wanted)]]:
+        raise not_implemented("A query can be ordered only as it is defined.")
+    fields = fields_of(page.service)
+    for name, descending in reversed(wanted):
+        field = fields[name]
+        rows = sorted(rows, key=lambda row, f=field: order_value(f, row[f.name]), reverse=descending)  # type: ignore[misc]
+    return rows
+
+
+def _field(page: Page, name: str) -> None:
+    if name not in fields_of(page.service):
+        raise bad_request(f"Could not find a property named '{name}' on type 'NAV.{page.service}'.")
+
+
+def _natural(options: Mapping[str, str], name: str) -> int:
+    text = options.get(name, "0")
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise bad_request(f"Invalid value '{text}' for {name} query option found.")
+    return int(text)
+
+
+def _page_size(call: Call, server: int) -> int:
+    asked = re.search(r"odata\.maxpagesize\s*=\s*(\d{1,9})", call.headers.get("prefer", ""), re.IGNORECASE)
+    return max(1, min(server, int(asked.group(1)))) if asked else server
+
+
+def _next_query(call: Call, position: int) -> str:
+    kept = [(name, value) for name, value in call.options() if name not in ("$skiptoken", "aid")]
+    token = base64.urlsafe_b64encode(json.dumps([position, _mark(kept)]).encode()).decode()
+    pairs = [*kept, ("aid", "FIRST"), ("$skiptoken", token)]
+    return "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def _position(options: Mapping[str, str], call: Call) -> int:
+    kept = [(name, value) for name, value in call.options() if name not in ("$skiptoken", "aid")]
+    try:
+        found: Any = json.loads(base64.urlsafe_b64decode(options["$skiptoken"]))
+        position, mark = found
+    except (ValueError, TypeError, binascii.Error) as wrong:
+        raise _spent() from wrong
+    if mark != _mark(kept) or not isinstance(position, int) or position < 0:
+        raise _spent()
+    return position
+
+
+def _mark(pairs: list[tuple[str, str]]) -> str:
+    # A token belongs to one query: it must not be carried over to another one.
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
+
+
+def _spent() -> ODataError:
+    return ODataError(400, "SkipTokenIsNoLongerValid", "The skip token is no longer valid; start the read again.")

@@ -1,0 +1,300 @@
+"""The tick: read what changed, decide, carry out, remember (design.md 3). A restart changes nothing in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from navplugin.claim_view import sold_back_in_full
+from navplugin.core.errors import AlreadyThere, Conflict, Fatal, Missing, NavpluginError, Retriable, Skippable
+from navplugin.core.model import (
+    Claim,
+    Decision,
+    Effect,
+    End,
+    LoyaltyStatus,
+    Offer,
+    Op,
+    Persona,
+    Sale,
+    SaleState,
+    Situation,
+    Snapshot,
+    StaffAction,
+    StoreSettings,
+)
+from navplugin.core.money import ZERO
+from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
+from navplugin.ledger import SqlLedger
+from navplugin.people import Answer, People
+from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
+from navplugin.settle import Cashbox, Purse
+from navplugin.signup import SignupDesk, pending
+
+log = logging.getLogger("navplugin.worker")
+
+OVERLAP = 50
+"""Row versions read again in each poll: rows commit out of order (native-screens.md 2.3)."""
+
+SETUP_LIFETIME = timedelta(seconds=60)
+RECHECK = timedelta(seconds=30)
+ACTIONS = "AIQ_POSActions"
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A store group: what the tick needs to know of one NAV company.
+
+    decide: the pure rulebook, from a situation to a decision. save_trace: turns a decision into text for the ledger.
+    """
+
+    name: str
+    stores: Mapping[str, StoreSettings]
+    footer_codes: Mapping[str, Mapping[str, str]]
+    decide: Callable[[Situation], Decision]
+    save_trace: Callable[[Situation, Decision], str]
+
+
+@dataclass(slots=True)
+class TickReport:
+    """What one tick did: sales looked at, effects carried out, sales that must be looked at again."""
+
+    sales: int = 0
+    effects: int = 0
+    again: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Worker:
+    """Watches one store group."""
+
+    def __init__(
+        self,
+        company: Company,
+        reader: JournalReader,
+        writer: NavWriter,
+        loyalty: LoyaltyProvider,
+        ledger: SqlLedger,
+        cashbox: Cashbox,
+        clock: Clock,
+    ) -> None:
+        self.company, self.reader, self.writer = company, reader, writer
+        self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
+        self.people = People(reader, loyalty, ledger, clock)
+        self.desk = SignupDesk(ledger, loyalty, clock)
+        self._mark = 0
+        self._seen: dict[str, int] = {}
+        self._again: set[str] = set()
+        self._rechecked_at: datetime | None = None
+        self._offers: tuple[datetime, Sequence[Offer]] | None = None
+        self._told: set[str] = set()
+
+    def tick(self) -> TickReport:
+        """One round. Raises Retriable when NAV itself is away, Fatal when this store group must stop."""
+        report = TickReport()
+        sales = self._due_sales()
+        if not sales:
+            return report
+        for snapshot in self.reader.read_snapshots(list(sales.values())):
+            receipt = snapshot.sale.receipt_no
+            report.sales += 1
+            self._again.discard(receipt)
+            try:
+                due, done = self._process(snapshot)
+            except Fatal:
+                raise
+            except (Retriable, Skippable) as problem:
+                log.warning("receipt %s: %s", receipt, problem)
+                report.failures.append(str(problem))
+                due, done = True, 0
+            report.effects += done
+            self._seen[receipt] = snapshot.sale.change_mark
+            if due:
+                self._again.add(receipt)
+        report.again = len(self._again)
+        return report
+
+    def _due_sales(self) -> dict[str, Sale]:
+        """Changed sales, sales to be seen again, and now and then every sale with a claim that is not over."""
+        changed = self.reader.read_changed_sales(max(0, self._mark - OVERLAP))
+        sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        self._mark = max([self._mark, *(s.change_mark for s in changed)])
+        wanted = set(self._again)
+        now = self.clock.now()
+        if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
+            self._rechecked_at = now
+            wanted |= {c.receipt_no for c in self.ledger.open_claims()}
+            wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
+        known = {s.receipt_no: s for s in changed}
+        for receipt in wanted - sales.keys():
+            sale = known.get(receipt) or self.reader.read_sale(receipt)
+            if sale is not None:
+                sales[receipt] = sale
+            else:
+                self._again.discard(receipt)
+                self._report_vanished(receipt)
+        return sales
+
+    def _report_vanished(self, receipt_no: str) -> None:
+        for claim in self.ledger.claims_of(receipt_no):
+            if claim.end is End.OPEN:
+                text = f"the sale row is gone from NAV while {claim.coupon_code} was promised"
+                self.ledger.add_report(receipt_no, text, self.clock.now())
+
+    # ---- one sale ----------------------------------------------------------------------------------------------
+
+    def _process(self, snapshot: Snapshot) -> tuple[bool, int]:
+        """Decide and carry out for one sale: (still due, effects done)."""
+        sale = snapshot.sale
+        store = self.company.stores.get(sale.store_no)
+        if store is None:
+            self._say_once(f"store {sale.store_no} is not in the profile; add a section [store {sale.store_no}]")
+            return False, 0
+        if sale.state is SaleState.POSTED and snapshot.posted is None:
+            return True, 0  # the transaction is not readable yet: rows commit out of order
+        actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
+        answer, joining = self._ask(snapshot, store, actions)
+        situation = self._situation(snapshot, store, answer, joining)
+        decision = self.company.decide(situation)
+        purse = self._purse(sale.member_card_no, answer)
+        effects, due = self.cashbox.settle(situation, decision, purse)
+        if purse.wallet is not answer.wallet:
+            self.people.forget_wallet(sale.member_card_no)
+        claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
+        effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
+        effects += [self._finish(action, answer) for action in actions]
+        done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
+        self._remember(situation, decision)
+        if sale.state is SaleState.POSTED and snapshot.is_return:
+            due = self._give_back(snapshot, store) or due
+        aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
+        return due or joining or aiq_due or done != len(effects), done
+
+    def _ask(self, snapshot: Snapshot, store: StoreSettings, actions: list[StaffAction]) -> tuple[Answer, bool]:
+        """AIQ's answer for the member of this sale, after any sign-up that the cashier's Yes calls for."""
+        sale = snapshot.sale
+        if not sale.member_card_no:
+            return Answer(None, None, None, None, wallet_known=False), False
+        asked = {a.action for a in actions}
+        records = self.desk.record_answers(snapshot)
+        record = pending(records, sale.member_card_no)
+        fresh = timedelta(seconds=store.fresh_seconds)
+        answer = self.people.ask(
+            sale.member_card_no,
+            fresh,
+            past_cache=bool(asked & {"GetStatus", "Wallet"}),
+            want_wallet=sale.state.is_open and record is None,
+        )
+        if record is None or answer.member is None:
+            return answer, False
+        persona = self.desk.join(record, answer.member, store)
+        if persona is None:
+            return answer, True
+        return self.people.ask(sale.member_card_no, timedelta(0), past_cache=False, want_wallet=True), False
+
+    def _situation(self, snapshot: Snapshot, store: StoreSettings, answer: Answer, joining: bool) -> Situation:
+        sale = snapshot.sale
+        persona = Persona(LoyaltyStatus.JOINING) if joining else answer.persona
+        mine = [c for c in self.ledger.member_claims(sale.member_card_no) if c.receipt_no != sale.receipt_no]
+        held = sum((c.points_cost for c in mine if c.holds_points), start=ZERO)
+        return Situation(
+            snapshot=snapshot,
+            now=self.clock.now(),
+            store=store,
+            member=answer.member,
+            persona=persona,
+            wallet=answer.wallet,
+            offers=tuple(self._read_offers()),
+            held=held,
+            footer_codes=self.company.footer_codes.get(sale.store_no, {}),
+        )
+
+    def _read_offers(self) -> Sequence[Offer]:
+        now = self.clock.now()
+        if self._offers is None or now - self._offers[0] > SETUP_LIFETIME:
+            self._offers = (now, self.reader.read_offers())
+        return self._offers[1]
+
+    def _purse(self, member_card_no: str, answer: Answer) -> Purse:
+        wallet = answer.wallet or self.people.cached_wallet(member_card_no)
+        return Purse(answer.contact, wallet, lambda: self.people.read_wallet(member_card_no))
+
+    def _row_effects(
+        self,
+        snapshot: Snapshot,
+        decision: Decision,
+        claims: tuple[Claim, ...],
+        answer: Answer,
+        taken: set[tuple[object, ...]],
+    ) -> list[Effect]:
+        """Everything but money: prompts, status, grants, footer. Rows that the money machine writes are left to it."""
+        once = self.ledger.done_once(snapshot.sale.receipt_no)
+        others = [w for w in decision.wants if w.page != GRANTS]
+        effects = list(reconcile_rows(others, snapshot.rows, once))
+        if snapshot.sale.state is not SaleState.SUSPENDED:
+            grants = reconcile_grants(snapshot, decision.wants, claims, wallet_known=answer.wallet_known)
+            effects += [e for e in grants if e.key not in taken]
+        return effects
+
+    def _finish(self, action: StaffAction, answer: Answer) -> Effect:
+        """Answer a staff action; the rows that it asked for are written before it."""
+        fields: dict[str, object] = {"Status": "Done", "Error_Text": "", "Taken_At": self.clock.now()}
+        if action.action.startswith("Pin"):
+            fields.update(Status="Failed", Error_Text="The PIN check is not set up for this store.", PIN="")
+        elif answer.persona is None:
+            fields.update(Status="Failed", Error_Text="AIQ does not answer; go on with the sale.")
+        return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
+
+    def _carry_out(self, receipt_no: str, effect: Effect) -> bool:
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; other failures end the turn."""
+        number = self.ledger.begin_effect(receipt_no, effect, self.clock.now())
+        try:
+            self.writer.write(effect)
+            outcome = "done"
+        except AlreadyThere:
+            outcome = "there-already"
+        except (Conflict, Missing):
+            outcome = "conflict"
+        except NavpluginError as problem:
+            self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
+            raise
+        self.ledger.finish_effect(number, outcome, self.clock.now())
+        return outcome == "done"
+
+    def _remember(self, situation: Situation, decision: Decision) -> None:
+        sale = situation.snapshot.sale
+        now = self.clock.now()
+        if decision.trace:
+            body = self.company.save_trace(situation, decision)
+            self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
+        for text in decision.reports:
+            self.ledger.add_report(sale.receipt_no, text, now)
+
+    def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:
+        """A posted return: settled claims of the sold receipt, by `full-return`; a part return is reported."""
+        posted = returned.posted
+        if posted is None or not posted.refund_receipt_no:
+            return False
+        claims = [c for c in self.ledger.claims_of(posted.refund_receipt_no) if c.end is End.SETTLED]
+        if not claims:
+            return False
+        sold_row = self.reader.read_sale(posted.refund_receipt_no)
+        sold = next(iter(self.reader.read_snapshots([sold_row])), None) if sold_row else None
+        if sold is None:
+            return False
+        if not sold_back_in_full(sold, returned):
+            text = f"part of this sale was returned on {posted.receipt_no}; its wallet discount stays"
+            self.ledger.add_report(posted.refund_receipt_no, text, self.clock.now())
+            return False
+        person = self.people.member(claims[0].member_card_no)
+        answer = Answer(person, None, None, None, wallet_known=False)
+        situation = self._situation(sold, store, answer, joining=False)
+        purse = self._purse(claims[0].member_card_no, answer)
+        return self.cashbox.settle(situation, Decision(), purse, returned_in_full=True)[1]
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            log.error("%s", text)

@@ -1,0 +1,47 @@
+"""Shared pieces: a scripted clock, and a guard that keeps every socket on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost", "")
+
+
+class ScriptedClock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self, at: datetime = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        """The scripted time."""
+        return self.at
+
+    def advance(self, **parts: float) -> None:
+        """Move on: advance(seconds=30)."""
+        self.at += timedelta(**parts)
+
+
+@pytest.fixture
+def clock() -> ScriptedClock:
+    """A clock that starts at noon UTC on 2026-05-01."""
+    return ScriptedClock()
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test may reach anything but this machine."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if host not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {host}")
+        real(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    yield
