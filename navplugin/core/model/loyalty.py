@@ -1,0 +1,110 @@
+"""What is known from AIQ and the ledger: persona, wallet, claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from navplugin.core.model.sale import LoyaltyStatus
+from navplugin.core.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class WalletDiscount:
+    """A discount that AIQ offers to the member now (discountTemplates[], aiq-api.md 5.1).
+
+    `redemption_url` is a bearer secret: kept in memory only, never logged, never written to NAV or the ledger.
+    """
+
+    discount_id: str
+    coupon_code: str
+    name: str
+    points_cost: Decimal = ZERO
+    available: bool = True
+    expires_at: datetime | None = None
+    dollar_value: Decimal | None = None
+    percentage_value: Decimal | None = None
+    tier: bool = False
+    reusable: bool = False
+    redemption_url: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """What AIQ's wallet call said. `points` is None when hidden or not told."""
+
+    contact_id: str
+    points: Decimal | None
+    points_hidden: bool
+    discounts: tuple[WalletDiscount, ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """AIQ's answer to "who is this?"."""
+
+    status: LoyaltyStatus
+    contact_id: str = ""
+    read_at: datetime | None = None
+    matches: int = 0
+
+
+class Points(StrEnum):
+    """P of a claim: what the ledger knows of the member's points (design.md 6)."""
+
+    NO = "no"
+    SENT = "sent"
+    YES = "yes"
+    REFUSED = "refused"
+
+
+class End(StrEnum):
+    """How a claim ended; OPEN while it has not."""
+
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
+    RELEASED = "RELEASED"
+    OWED = "OWED"
+    SUSPECT = "SUSPECT"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ledger row: a pick that costs points, to be taken, taken, or given back."""
+
+    company: str
+    store_no: str
+    receipt_no: str
+    sale_guid: str
+    coupon_code: str
+    generation: int
+    member_card_no: str
+    discount_id: str
+    offer_no: str
+    points_cost: Decimal
+    promised: Decimal
+    points: Points = Points.NO
+    end: End = End.OPEN
+    line_seen: bool = False
+    not_before: datetime | None = None
+    redemption_id: str = ""
+    applied: Decimal | None = None
+    reason: str = ""
+    reusable: bool = True
+    told: bool = False
+    refunding: bool = False
+
+    @property
+    def key(self) -> str:
+        """Rebuilt from content: company/store/receipt/sale GUID/coupon code/generation."""
+        return "/".join(
+            (self.company, self.store_no, self.receipt_no, self.sale_guid, self.coupon_code, str(self.generation))
+        )
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether its cost is promised but not yet taken."""
+        return self.end is End.OPEN and self.points in (Points.NO, Points.SENT)
