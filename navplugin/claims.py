@@ -57,7 +57,7 @@ class Move(StrEnum):
 class Policy:
     """The store's and the programme's settings that decide moves (design.md 2, decisions 4 to 6).
 
-    redeem_at: posted, total, select. lookup: blind, probe, keyed. refund: manual, adjust, endpoint.
+    redeem_at: posted, total, select. lookup: blind, probe. refund: manual, adjust, endpoint.
     grace: longer than the longest call can still take effect after we gave up.
     """
 
@@ -148,16 +148,10 @@ def next_move(claim: Claim, view: View, policy: Policy, now: datetime, rules: fr
     if goal is Goal.TAKE and policy.redeem_at != "select" and view.is_open and not view.line:  # 5
         return Move.PUT_LINE
     if claim.points is Points.SENT:  # 6
-        return _look(claim, goal, policy)
+        return Move.SUSPECT if policy.lookup == "blind" else Move.LOOK
     if goal is Goal.GIVE:  # 7
         return _give(claim, policy)
     return _take(claim, view)
-
-
-def _look(claim: Claim, goal: Goal, policy: Policy) -> Move:
-    if policy.lookup == "keyed" and goal is Goal.TAKE and not claim.refunding:
-        return Move.REDEEM
-    return Move.SUSPECT if policy.lookup == "blind" else Move.LOOK
 
 
 def _give(claim: Claim, policy: Policy) -> Move:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from navplugin.claim_view import sold_back_in_full
@@ -38,7 +38,6 @@ log = logging.getLogger("navplugin.worker")
 OVERLAP = 50
 """Row versions read again in each poll: rows commit out of order (native-screens.md 2.3)."""
 
-SETUP_LIFETIME = timedelta(seconds=60)
 RECHECK = timedelta(seconds=30)
 ACTIONS = "AIQ_POSActions"
 
@@ -48,6 +47,7 @@ class Company:
     """A store group: what the tick needs to know of one NAV company.
 
     decide: the pure rulebook, from a situation to a decision. save_trace: turns a decision into text for the ledger.
+    setup_lifetime: how old offers and AIQ Signup Terms may be when a sale is decided.
     """
 
     name: str
@@ -55,16 +55,30 @@ class Company:
     footer_codes: Mapping[str, Mapping[str, str]]
     decide: Callable[[Situation], Decision]
     save_trace: Callable[[Situation, Decision], str]
+    setup_lifetime: timedelta = timedelta(seconds=15)
 
 
 @dataclass(slots=True)
 class TickReport:
-    """What one tick did: sales looked at, effects carried out, sales that must be looked at again."""
+    """What one tick did: sales looked at, effects carried out, sales that must be looked at again.
+
+    bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
+    """
 
     sales: int = 0
+    bare: bool = False
     effects: int = 0
     again: int = 0
     failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What administrators keep in NAV: offers, and the AIQ Signup Terms by store."""
+
+    read_at: datetime
+    offers: tuple[Offer, ...]
+    terms: Mapping[str, str]
 
 
 class Worker:
@@ -84,11 +98,11 @@ class Worker:
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
         self.desk = SignupDesk(ledger, loyalty, clock)
-        self._mark = 0
+        self._mark = self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
         self._seen: dict[str, int] = {}
         self._again: set[str] = set()
         self._rechecked_at: datetime | None = None
-        self._offers: tuple[datetime, Sequence[Offer]] | None = None
+        self._setup: _Setup | None = None
         self._told: set[str] = set()
 
     def tick(self) -> TickReport:
@@ -100,6 +114,7 @@ class Worker:
         for snapshot in self.reader.read_snapshots(list(sales.values())):
             receipt = snapshot.sale.receipt_no
             report.sales += 1
+            report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
             self._again.discard(receipt)
             try:
                 due, done = self._process(snapshot)
@@ -114,7 +129,14 @@ class Worker:
             if due:
                 self._again.add(receipt)
         report.again = len(self._again)
+        self._save_mark()
         return report
+
+    def _save_mark(self) -> None:
+        """After a restart the poll goes on here; only once nothing before it is left undone."""
+        if not self._again and self._mark != self._saved_mark:
+            self.ledger.set_note(f"mark/{self.company.name}", str(self._mark))
+            self._saved_mark = self._mark
 
     def _due_sales(self) -> dict[str, Sale]:
         """Changed sales, sales to be seen again, and now and then every sale with a claim that is not over."""
@@ -202,20 +224,22 @@ class Worker:
         return Situation(
             snapshot=snapshot,
             now=self.clock.now(),
-            store=store,
+            store=replace(store, signup_terms=self._read_setup().terms.get(sale.store_no, "")),
             member=answer.member,
             persona=persona,
             wallet=answer.wallet,
-            offers=tuple(self._read_offers()),
+            offers=self._read_setup().offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
         )
 
-    def _read_offers(self) -> Sequence[Offer]:
+    def _read_setup(self) -> _Setup:
         now = self.clock.now()
-        if self._offers is None or now - self._offers[0] > SETUP_LIFETIME:
-            self._offers = (now, self.reader.read_offers())
-        return self._offers[1]
+        if self._setup is None or now - self._setup.read_at > self.company.setup_lifetime:
+            rows = self.reader.read_setup()
+            terms = {no: str(row.get("AIQ_Signup_Terms") or "") for no, row in rows.items()}
+            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms)
+        return self._setup
 
     def _purse(self, member_card_no: str, answer: Answer) -> Purse:
         wallet = answer.wallet or self.people.cached_wallet(member_card_no)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from navplugin.core.inifile import Entry, IniFile, Section
 from navplugin.core.model import StoreSettings
 from navplugin.core.money import parse_money
-from navplugin.core.problems import Level, Problem, did_you_mean
+from navplugin.core.problems import Level, Problem, Span, did_you_mean, has_errors
 
 
 class BadValue(ValueError):
@@ -117,7 +117,8 @@ WORKER = (
     Setting("receipt-templates", _text, "receipt_templates", "folder of receipt templates"),
     Setting("matcher", _one_of("durable", "builtin"), "durable", "what orders the rules whose conditions hold"),
     Setting("poll-seconds", _number(0.1, 60), 1.0, "time between two polls"),
-    Setting("redemption-lookup", _one_of("blind", "probe", "keyed"), "blind", "what to do with an unknown outcome"),
+    Setting("setup-seconds", _number(0, 3600), 15.0, "how old offers and terms that were read from NAV may be"),
+    Setting("redemption-lookup", _one_of("blind", "probe"), "blind", "what to do with an unknown outcome"),
     Setting("refund", _one_of("manual", "adjust", "endpoint"), "manual", "how points go back"),
     Setting("accept-manual-refunds", _yes_no, False, "allow redeem-at total or select with refund = manual"),
     Setting("grace-seconds", _number(5, 3600), 60.0, "how long a call may take effect after we gave up"),
@@ -206,9 +207,10 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
-    if any(p.level is Level.ERROR for p in problems):
-        return None, tuple(problems)
-    return Profile(ini.path, found["nav"], found["aiq"], worker, stores), tuple(problems)
+    shown = ini.sourced(problems)
+    if has_errors(shown):
+        return None, shown
+    return Profile(ini.path, found["nav"], found["aiq"], worker, stores), shown
 
 
 def _read_section(section: Section, settings: tuple[Setting, ...], problems: list[Problem]) -> Values:
@@ -261,7 +263,5 @@ def _problem(section: Section, code: str, message: str, hint: str) -> Problem:
     return Problem(section.span, Level.ERROR, code, message, hint)
 
 
-def _start(ini: IniFile) -> Any:
-    from navplugin.core.problems import Span
-
+def _start(ini: IniFile) -> Span:
     return Span(ini.path)

@@ -1,0 +1,289 @@
+"""Calls to AIQ: one deadline for each, no redirects, exact decimals, and an outcome that is never a guess.
+
+Keys, phones, e-mails and redemption addresses do not appear in errors, in a repr or in the log (aiq-api.md 2).
+
+| what happened | a read | a write |
+| --- | --- | --- |
+| no connection could be made | Unreachable | Unreachable |
+| 401, 403 | AuthFailed | AuthFailed |
+| 429 | Busy | Busy |
+| another 4xx with AIQ's JSON, or `success` false | Refused | Refused |
+| 503, 504, 408 | Busy | UnknownOutcome |
+| timeout, cut connection | Unreachable | UnknownOutcome |
+| another 5xx, redirect, HTML, unreadable JSON | ProtocolError | UnknownOutcome |
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import truststore
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from navplugin.core.errors import (
+    AuthFailed,
+    Busy,
+    Misconfigured,
+    NavpluginError,
+    ProtocolError,
+    Refused,
+    UnknownOutcome,
+    Unreachable,
+)
+
+CONNECT = 2.0
+DEADLINE = 4.0
+"""Seconds for one call in all (aiq-api.md 13: the till waits)."""
+LARGEST = 8_000_000
+_NETWORK = (
+    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
+)  # fmt: skip
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+_PRIVATE = re.compile(
+    r"https?://\S+"  # addresses, which may be bearer secrets
+    r"|[^\s@]+@[^\s@]+"  # e-mails
+    r"|(?<!\w)\+?\d(?:[\s().-]*\d){6,}"  # phones and other long numbers
+    r"|[0-9A-Za-z_-]{20,}"  # keys, tokens, persona ids
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """AIQ's answer. `document` is None when the body was not AIQ's JSON."""
+
+    status: int
+    document: Any = None
+
+
+class AiqHttp:
+    """Calls below AIQ's address. `monotonic` gives seconds for the deadline."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        session: requests.Session | None = None,
+        deadline: float = DEADLINE,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise Misconfigured("url in [aiq] must be an address such as https://lab.alpineiq.com", system="AIQ")
+        if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+            raise Misconfigured("the AIQ API key is empty or holds characters that no key has", system="AIQ")
+        self.base_url = base_url.rstrip("/")
+        self._key, self._session = api_key, session or open_session()
+        self._deadline, self._monotonic = deadline, monotonic
+        # urllib3 writes every address at DEBUG: phones, e-mails and redemption tokens among them.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+    def __repr__(self) -> str:
+        return f"AiqHttp({self.base_url!r})"
+
+    def read(
+        self, method: str, path: str, where: str, body: Mapping[str, Any] | None = None, also: tuple[int, ...] = ()
+    ) -> Answer:
+        """A call without an effect. `also`: statuses that are an answer to the caller and no error."""
+        response, content, problem = self._exchange(method, self.base_url + path, body, fresh=False)
+        if problem is not None:
+            raise self._no_answer(problem, where, wrote=False)
+        answer = Answer(response.status_code, _document(response, content))
+        if answer.status in also:
+            return answer
+        status = _effective_status(answer)
+        if 200 <= status < 300 and answer.document is not None:
+            return answer
+        raise self._refusal(answer, status, where, _retry_after(response), wrote=False)
+
+    def write(self, method: str, url: str, where: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """A call that takes effect, sent once. `url`: a path, or a whole address on AIQ's own host."""
+        target = urljoin(self.base_url + "/", url)
+        if not self.is_own(target):
+            raise Refused("the address is not on AIQ's own host; nothing was sent.", system="AIQ", where=where)
+        # On a new connection: one that the server has just dropped would look like an answer that never came.
+        response, content, problem = self._exchange(method, target, body, fresh=True)
+        if problem is not None:
+            raise self._no_answer(problem, where, wrote=True)
+        answer = Answer(response.status_code, _document(response, content))
+        status = _effective_status(answer)
+        # AIQ's answer to a redemption is not documented: any 2xx without `success` false is done (aiq-api.md 6.1).
+        if 200 <= status < 300 and (answer.document is not None or not content):
+            return answer
+        raise self._refusal(answer, status, where, _retry_after(response), wrote=True)
+
+    def is_own(self, url: str) -> bool:
+        """Whether the address is on AIQ's own host; calls carry the key, which must go nowhere else."""
+        try:
+            mine, theirs = urlsplit(self.base_url), urlsplit(url)
+            same = (mine.scheme, mine.hostname, mine.port) == (theirs.scheme, theirs.hostname, theirs.port)
+        except ValueError:
+            return False
+        return same and not theirs.username and not theirs.password
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _exchange(
+        self, method: str, url: str, body: Mapping[str, Any] | None, *, fresh: bool
+    ) -> tuple[requests.Response, bytes, Exception | None]:
+        until = self._monotonic() + self._deadline
+        if fresh:
+            self._session.close()
+        headers = {"x-apikey": self._key, "content-type": "application/json", "accept": "application/json"}
+        try:
+            with self._session.request(
+                method, url, data=None if body is None else dump_json(body), headers=headers,
+                timeout=(min(CONNECT, self._deadline), self._deadline), allow_redirects=False, stream=True,
+            ) as response:  # fmt: skip
+                return response, self._body(response, until), None
+        except _NETWORK as problem:
+            return requests.Response(), b"", problem
+
+    def _body(self, response: requests.Response, until: float) -> bytes:
+        """The whole body before the deadline, however slowly it comes."""
+        raw = response.raw
+        read = getattr(raw, "read1", raw.read)
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            left = until - self._monotonic()
+            if left <= 0 or size > LARGEST:
+                raise requests.ReadTimeout("the deadline passed")
+            sock = getattr(getattr(raw, "connection", None), "sock", None)
+            if sock is not None:
+                sock.settimeout(left)
+            part = read(65536, decode_content=True)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            size += len(part)
+
+    def _no_answer(self, problem: Exception, where: str, *, wrote: bool) -> NavpluginError:
+        name = type(problem).__name__
+        if any(isinstance(x, ssl.SSLCertVerificationError) for x in _causes(problem)):
+            return self._problem(Unreachable, where, "AIQ's certificate is not trusted on this machine")
+        if isinstance(problem, requests.ConnectTimeout) or any(isinstance(x, _NOT_SENT) for x in _causes(problem)):
+            return self._problem(Unreachable, where, "AIQ cannot be reached; check the network and the address")
+        if wrote:
+            return self._problem(UnknownOutcome, where, f"AIQ's answer never came ({name}); it may have taken effect")
+        return self._problem(Unreachable, where, f"AIQ gave no whole answer in time ({name})")
+
+    def _refusal(
+        self, answer: Answer, status: int, where: str, retry_after: float | None, *, wrote: bool
+    ) -> NavpluginError:
+        said = self.masked(_sentence(answer.document))
+        told = f": {said}" if said else ""
+        if status in (401, 403):
+            return self._problem(AuthFailed, where, f"AIQ refuses the API key ({status}){told}; check uid and key")
+        if status == 429 or (not wrote and status in (408, 503, 504)):
+            busy = self._problem(Busy, where, f"AIQ is busy ({status})")
+            busy.retry_after = retry_after
+            return busy
+        if 400 <= status < 500 and status != 408 and answer.document is not None:
+            return self._problem(Refused, where, said or f"AIQ refused with {status} and gave no reason")
+        if wrote:
+            text = f"AIQ's answer ({status}) does not say what happened{told}; it may have taken effect"
+            return self._problem(UnknownOutcome, where, text)
+        text = f"AIQ's answer ({status}) cannot be used{told}; check the address and the proxy"
+        return self._problem(ProtocolError, where, text)
+
+    def masked(self, text: str) -> str:
+        """AIQ's words without anything that names a person or opens a door; at most 200 characters."""
+        return _PRIVATE.sub("***", text.replace(self._key, "***"))[:200].strip().rstrip(".")
+
+    def _problem(self, kind: type[NavpluginError], where: str, text: str) -> NavpluginError:
+        return kind(f"{text}.", system="AIQ", where=where)
+
+
+def open_session() -> requests.Session:
+    """A session that trusts the system's certificates and looks at no proxy variables."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["User-Agent"] = "navplugin"
+    session.mount("https://", _SystemTrust())
+    return session
+
+
+class _SystemTrust(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+
+def dump_json(value: Any) -> str:
+    """JSON text whose decimals are numbers with all their digits."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(str(name))}:{dump_json(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value)
+
+
+def _document(response: requests.Response, content: bytes) -> Any:
+    if "json" not in response.headers.get("Content-Type", "").lower():
+        return None
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
+    except ValueError:
+        return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _effective_status(answer: Answer) -> int:
+    """`success` false makes a refusal of a 2xx; its `code` says which one (aiq-api.md 2)."""
+    document = answer.document
+    if not (200 <= answer.status < 300 and isinstance(document, dict) and document.get("success") is False):
+        return answer.status
+    code = document.get("code")
+    return code if isinstance(code, int) and 400 <= code <= 599 else 400
+
+
+def _sentence(document: Any) -> str:
+    """AIQ's reason: errors[0].message, else error, else message (aiq-api.md 2)."""
+    if not isinstance(document, dict):
+        return ""
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    found = first.get("message") if isinstance(first, dict) else first
+    for said in (found, document.get("error"), document.get("message")):
+        if isinstance(said, str) and said.strip():
+            return said
+    return ""
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "").strip()
+    return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text) else None
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """The problem and what it wraps: requests keeps urllib3's errors in its arguments, urllib3 its own in `reason`."""
+    waiting, seen = [problem], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [x for x in (*one.args, getattr(one, "reason", None)) if isinstance(x, BaseException)]

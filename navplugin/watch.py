@@ -1,0 +1,80 @@
+"""Runs the worker: publish, then tick after tick. NAV going away is waited out; one line when lost, one when back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from navplugin.core.errors import Retriable
+from navplugin.core.ports import Clock
+from navplugin.worker import TickReport, Worker
+
+log = logging.getLogger("navplugin.watch")
+
+ROUNDS_OF_ONCE = 25
+LONGEST_PAUSE = 30.0
+PUBLISH_PAUSE = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class Watch:
+    """One worker's loop.
+
+    publish: brings footers and setup up to date; called at the start, and when a sale shows that they are gone.
+    pause(seconds): waits, and says whether to go on; False ends the loop.
+    """
+
+    worker: Worker
+    publish: Callable[[], int]
+    pause: Callable[[float], bool]
+    clock: Clock
+    poll_seconds: float = 1.0
+    _published_at: datetime | None = field(default=None, init=False)
+
+    def once(self) -> TickReport:
+        """Ticks until nothing is left to write, at most ROUNDS_OF_ONCE; raises what NAV raises."""
+        self._publish()
+        total = TickReport()
+        for _ in range(ROUNDS_OF_ONCE):
+            report = self._round()
+            total.sales += report.sales
+            total.effects += report.effects
+            total.again, total.failures = report.again, report.failures
+            if report.effects == 0:
+                break
+        return total
+
+    def forever(self) -> None:
+        """Until `pause` says stop. The first round must reach NAV: a wrong address is seen at once, not in a log."""
+        self._publish()
+        log.info("watching %s", self.worker.company.name)
+        lost = 0
+        while True:
+            try:
+                self._round()
+            except Retriable as problem:
+                lost += 1
+                if lost == 1:
+                    lost_at = self.clock.now()
+                    log.error("NAV is lost: %s; tills go on with what is written", problem)
+            else:
+                if lost:
+                    log.info("NAV is back after %d s", (self.clock.now() - lost_at).total_seconds())
+                lost = 0
+            wait = min(LONGEST_PAUSE, self.poll_seconds * 2 ** min(lost, 10)) if lost else self.poll_seconds
+            if not self.pause(wait):
+                log.info("stopped")
+                return
+
+    def _round(self) -> TickReport:
+        report = self.worker.tick()
+        now = self.clock.now()
+        if report.bare and (self._published_at is None or now - self._published_at > PUBLISH_PAUSE):
+            self._publish()
+        return report
+
+    def _publish(self) -> None:
+        self.publish()
+        self._published_at = self.clock.now()
