@@ -33,7 +33,11 @@ def durable_is_installed() -> bool:
 
 
 class _Failed(Exception):
-    """The child gave no usable answer."""
+    """There is no answer of the child; `lost` when it was asked or started, and had to be ended."""
+
+    def __init__(self, why: str, lost: bool = False) -> None:
+        super().__init__(why)
+        self.lost = lost
 
 
 class DurableMatcher:
@@ -51,7 +55,7 @@ class DurableMatcher:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._number = self._failures = self._pause = 0
-        self._absent = self._closed = False
+        self._absent = self._closed = self._crowded = False
 
     @property
     def active(self) -> str:
@@ -67,10 +71,13 @@ class DurableMatcher:
         for hit in listed:
             groups.setdefault(rank(hit), []).append(hit)
         with self._lock:
+            if len(groups) > MAX_RANKS:
+                self._note_crowd(len(groups))
+                return self._builtin.order(listed)
             try:
                 places = self._ask(list(groups))
             except _Failed as failure:
-                self._note_failure(str(failure))
+                self._note_failure(failure)
                 return self._builtin.order(listed)
             self._note_success()
         members = list(groups.values())
@@ -91,8 +98,6 @@ class DurableMatcher:
     def _ask(self, ranks: list[Rank]) -> list[int]:
         if self._closed:
             raise _Failed("the matcher is closed")
-        if len(ranks) > MAX_RANKS:
-            raise _Failed(f"{len(ranks)} rules hold at once, durable_rules can order {MAX_RANKS}")
         if self._absent or self._pause:
             self._pause = max(0, self._pause - 1)
             raise _Failed(self.why)
@@ -145,7 +150,7 @@ class DurableMatcher:
 
     def _lost(self, why: str) -> _Failed:
         self._end()
-        return _Failed(why)
+        return _Failed(why, lost=True)
 
     def _end(self) -> None:
         """Leave no process and no pipe behind, whatever state they are in."""
@@ -153,19 +158,26 @@ class DurableMatcher:
             self._pipe.close()
         if self._process is not None:
             self._process.kill()
-            self._process.join()
-            self._process.close()
+            self._process.join(5)
+            if self._process.exitcode is not None:
+                self._process.close()
         self._pipe = self._process = None
 
-    def _note_failure(self, why: str) -> None:
+    def _note_failure(self, failure: _Failed) -> None:
         self.fallbacks += 1
         if not self.why:
             level = logging.INFO if self._absent or self._closed else logging.ERROR
-            _log.log(level, "rules are ordered by builtin, not by durable_rules: %s", why)
-        self.why = why
-        if not self._pause:
+            _log.log(level, "rules are ordered by builtin, not by durable_rules: %s", failure)
+        self.why = str(failure)
+        if failure.lost:
             self._failures += 1
             self._pause = PAUSE if self._failures >= PATIENCE else 0
+
+    def _note_crowd(self, count: int) -> None:
+        self.fallbacks += 1
+        if not self._crowded:
+            _log.warning("%d rules hold at once; above %d they are ordered by builtin", count, MAX_RANKS)
+        self._crowded = True
 
     def _note_success(self) -> None:
         if self.why:

@@ -40,7 +40,7 @@ def serve(pipe: Connection) -> None:
     First ("ready", "") or ("absent", why); then for each (number, ranks) either (number, places) or (number, why).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdout = sys.stderr = _Nowhere()  # type: ignore[assignment]
+    sys.stdout = sys.stderr = _Nowhere()
     logging.disable(logging.CRITICAL)
     try:
         engine = Orderer()
