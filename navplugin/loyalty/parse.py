@@ -191,12 +191,10 @@ def _number(value: Any, path: str) -> Decimal | None:
 
 
 def _flag(value: Any, path: str) -> bool:
-    word = str(value).strip().casefold() if isinstance(value, str | int) else ""
+    word = str(value).strip().casefold() if isinstance(value, str | int) else "?"
     if word in ("true", "1", "yes"):
         return True
     if word in ("false", "0", "no", ""):
-        if not isinstance(value, str | int):
-            raise _unusable(path, "neither true nor false")
         return False
     raise _unusable(path, "neither true nor false")
 

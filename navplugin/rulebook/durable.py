@@ -17,7 +17,7 @@ from types import TracebackType
 
 from navplugin.core.ports import Hit
 from navplugin.rulebook.builtin import BuiltinMatcher, rank
-from navplugin.rulebook.durable_child import MAX_RANKS, Rank, serve
+from navplugin.rulebook.durable_child import Rank, serve, why_not
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class DurableMatcher:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._number = self._failures = self._pause = 0
-        self._absent = self._closed = self._crowded = False
+        self._absent = self._closed = self._refused = False
 
     @property
     def active(self) -> str:
@@ -71,8 +71,9 @@ class DurableMatcher:
         for hit in listed:
             groups.setdefault(rank(hit), []).append(hit)
         with self._lock:
-            if len(groups) > MAX_RANKS:
-                self._note_crowd(len(groups))
+            refused = why_not(list(groups))
+            if refused:
+                self._note_refused(refused)
                 return self._builtin.order(listed)
             try:
                 places = self._ask(list(groups))
@@ -173,11 +174,11 @@ class DurableMatcher:
             self._failures += 1
             self._pause = PAUSE if self._failures >= PATIENCE else 0
 
-    def _note_crowd(self, count: int) -> None:
+    def _note_refused(self, why: str) -> None:
         self.fallbacks += 1
-        if not self._crowded:
-            _log.warning("%d rules hold at once; above %d they are ordered by builtin", count, MAX_RANKS)
-        self._crowded = True
+        if not self._refused:
+            _log.warning("some rules are ordered by builtin: %s", why)
+        self._refused = True
 
     def _note_success(self) -> None:
         if self.why:

@@ -10,6 +10,7 @@ import importlib
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -73,12 +74,22 @@ def answer(engine: Orderer, request: object) -> tuple[object, list[int] | str]:
             pass
         case _:
             return (None, "not a request")
-    if len(ranks) > MAX_RANKS or len(set(map(repr, ranks))) != len(ranks) or not all(map(_plain, ranks)):
-        return (number, "the ranks are too many, not unlike one another, or hold more than small integers and booleans")
+    refused = why_not(ranks)
+    if refused:
+        return (number, refused)
     try:
         return (number, engine.order([tuple(rank) for rank in ranks]))
     except Exception as error:  # noqa: BLE001 - durable_rules raises bare Exception; the parent decides what to do
         return (number, f"{type(error).__name__}: {error}")
+
+
+def why_not(ranks: Sequence[object]) -> str:
+    """Why durable_rules must not be given these ranks, "" where it may."""
+    if len(ranks) > MAX_RANKS:
+        return f"{len(ranks)} rules hold at once, durable_rules can order {MAX_RANKS}"
+    if not all(map(_plain, ranks)):
+        return "durable_rules can order by small whole numbers only"
+    return "" if len(set(map(repr, ranks))) == len(ranks) else "a rank is there twice"
 
 
 def _plain(rank: object) -> bool:
@@ -105,6 +116,8 @@ class Orderer:
 
     def order(self, ranks: list[Rank]) -> list[int]:
         """The places of these ranks as durable_rules fires them."""
+        if not ranks:
+            return []
         if not self._known.issuperset(ranks):
             together = self._known.union(ranks)
             self._load(together if len(together) <= MAX_RANKS else frozenset(ranks))

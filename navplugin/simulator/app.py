@@ -1,4 +1,4 @@
-"""The simulator as one web application and as a server: NAV at /NAV/ODataV4/, AIQ at /api/, control at /control.
+"""The simulator as one web application and as a server: NAV at /NAV/ODataV4/, AIQ at /api/, control at /_sim.
 
 Endpoints run in the thread pool: a press at the till may wait two seconds for the worker, whose requests must be
 answered meanwhile.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import importlib.util
 import socket
 import sys
 import threading
@@ -27,15 +26,16 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from navplugin.simulator import control
 from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
 from navplugin.simulator.state import State, StateUnusable
+from navplugin.simulator.world import load_world
 
 THREADS = 64
 HOST = "127.0.0.1"
-CONTROL = "/control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +76,14 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         Route("/", index),
         Mount(ROOT, _Face(on_nav)),
         Mount("/api", _Face(on_aiq)),
-        *_control_routes(state, faults),
+        *control.routes(state, faults),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _control_routes(state: State, faults: Faults) -> list[Route]:
-    control = _part("control")
-    routes: list[Route] = control.routes(state, faults) if control else []
-    return routes
-
-
-def _part(name: str) -> Any:
-    # The till, its control and the sample world drive this application from outside; NAV and AIQ answer without them.
-    name = f"navplugin.simulator.{name}"
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
-
-
 def addresses(url: str) -> dict[str, str]:
     """Where the systems are, by name."""
-    return {"nav": url + ROOT, "aiq": url, "control": url + CONTROL}
+    return {"nav": url + ROOT, "aiq": url, "control": url + control.PREFIX}
 
 
 class Server:
@@ -139,9 +127,8 @@ def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: 
     """
     state = State(folder)
     try:
-        world = _part("world")
-        if world and state.doc("aiq.personas") is None:
-            world.load_world(state, None)
+        if state.doc("aiq.personas") is None:
+            load_world(state, None)
         server = Server(state, port)
         started(server.url)
         server.run()

@@ -192,7 +192,8 @@ def _only(body: Mapping[str, Any], name: str) -> Any:
 def _plain(value: Any) -> Any:
     """Rows and records as JSON: amounts as text, moments in ISO 8601, an unset date as null."""
     if isinstance(value, Decimal):
-        return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
+        short = value.normalize()
+        return f"{value:.2f}" if int(short.as_tuple().exponent) >= -2 else f"{short:f}"
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -123,7 +123,8 @@ def _read(name: str, button: Button, body: Mapping[str, Any]) -> dict[str, Any]:
         value = body.get(part, usual)
         if value is _NEEDED:
             raise Malformed(f"The press '{name}' needs '{part}'.")
-        values[part] = _PARTS.get(part, _text)(part, value)
+        read: Callable[[str, Any], Any] = _PARTS.get(part, _text)
+        values[part] = read(part, value)
     return values
 
 

@@ -27,6 +27,9 @@ STATUS, ACTIONS, SETUP = "AIQ_POSStatus", "AIQ_POSActions", "AIQ_Setup"
 INFOCODES = "AIQ_POSJournalInfocodes"
 PICKED = ("Picked", "Inserted", "Applied")
 _STEP = 10000
+_NEW_DESK: dict[str, Any] = {
+    "receipt_no": "", "staff_id": "", "message": "", "popup": None, "wallet": [], "slip": None, "last": {},
+}  # fmt: skip
 _NEW_SALE: dict[str, Any] = {"state": "SALES", "refund_receipt_no": "", "offers": {}, "shares": {}}
 
 
@@ -83,8 +86,7 @@ class Till:
 
     def refresh(self) -> None:
         """Read the records anew."""
-        empty = {"receipt_no": "", "staff_id": "", "message": "", "popup": None, "wallet": [], "slip": None, "last": {}}
-        self.desk = self.state.doc(f"till.desk.{self.terminal}", empty)
+        self.desk = self.state.doc(f"till.desk.{self.terminal}") or copy.deepcopy(_NEW_DESK)
         self.sale = self.state.doc("till.sales", {}).get(self.receipt_no, {})
 
     def save(self) -> None:

@@ -33,6 +33,7 @@ TERMS = (
     "Would you like to join our loyalty programme? You agree that we keep your name and phone number to count your "
     "points. You can leave at any time."
 )
+_LENGTHS = {"stores": 10, "terminals": 10}
 _SYSTEMS = ("nav", "aiq", "till")
 # Records of the till: their identifying name, the names that must be there, and those that may be.
 _SHAPES: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
@@ -115,10 +116,9 @@ def _put_till_records(state: State, world: Mapping[str, Any]) -> None:
         _check_zone(store)
     terminals = _by_name(world, "terminals")
     for terminal in terminals.values():
+        terminal["store"] = str(terminal["store"]).upper()
         if terminal["store"] not in stores:
             raise _wrong(f"Terminal {terminal['no']} is in store {terminal['store']}, which the world has not.")
-        if len(str(terminal["no"])) > 10:
-            raise _wrong(f"Terminal number {terminal['no']} is longer than 10 characters.")
     items = _by_name(world, "items")
     for item in items.values():
         item["price"] = _amount(item["price"], f"the price of item {item['no']}")
@@ -208,6 +208,8 @@ def _by_name(world: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]]:
             if record.get(key) in (None, ""):
                 raise _wrong(f"A record under '{part}' has no '{key}'.")
         record[name] = str(record[name]).upper()
+        if len(record[name]) > _LENGTHS.get(part, 20):
+            raise _wrong(f"'{record[name]}' under '{part}' is longer than {_LENGTHS.get(part, 20)} characters.")
         found[record[name]] = record
     return found
 

@@ -62,7 +62,7 @@ def test_one_address_leads_to_both_systems(server: Server, http: requests.Sessio
     assert index == {
         "nav": f"{server.url}/NAV/ODataV4",
         "aiq": server.url,
-        "control": f"{server.url}/control",
+        "control": f"{server.url}/_sim",
     }
     assert len(http.get(index["nav"], timeout=30).json()["value"]) > 1
     assert http.get(index["aiq"] + "/api/v1.1/stores/1234", timeout=30).status_code == 200

@@ -80,7 +80,7 @@ def _number_text(text: str) -> str:
 
     def change(part: str) -> str:
         part = re.sub(r"[$€£%]|\b(?:USD|EUR|CAD)\b", "", part)
-        part = re.sub(r"[0-9][0-9,]*(?:\.(?!\.)[0-9,]+)?", one, part)
+        part = re.sub(r"[0-9]+(?:,[0-9]+)*(?:\.[0-9]+(?:,[0-9]+)*)?", one, part)
         part = re.sub(r"(?<![0-9.])\.([0-9])", r"0.\1", part)
         return re.sub(r"(?<![0-9.])\+(?=[0-9])", "", part)
 
@@ -127,7 +127,9 @@ def _steps(kind: FilterType) -> Iterator[Callable[[str], str]]:
 
 
 def _in_quotes(text: str) -> str:
-    return "'{}'".format(text.strip().replace("'", "''"))
+    """The whole text as one value; where only the closing quote is missing, that alone is put in."""
+    inner = text.strip()
+    return f"{inner}'" if inner.startswith("'") else "'{}'".format(inner.replace("'", "''"))
 
 
 def propose(text: str, kind: FilterType, options: tuple[str, ...], code: str) -> str:

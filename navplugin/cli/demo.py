@@ -1,0 +1,137 @@
+"""`navplugin demo`: everything on this machine, to look at, to play with, or played unattended."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from navplugin.cli.output import Exit, emit_table, fail, out
+from navplugin.demo.play import Step, Story
+from navplugin.demo.stage import DemoFailed, Stage, set_stage
+from navplugin.demo.stories import TITLES, tell
+from navplugin.receipts.qr import qr_blocks
+from navplugin.simulator.app import PortInUse
+from navplugin.simulator.state import StateUnusable
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    play: Annotated[bool, typer.Option("--play", help="Play the guide's story unattended, then stop.")] = False,
+    result: Annotated[Path | None, typer.Option("--json", help="With --play: write what happened here.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 0,
+    state: Annotated[Path | None, typer.Option(help="Folder to keep everything in; else a temporary one.")] = None,
+) -> None:
+    """Start a simulated NAV, till and AIQ, and the real worker between them."""
+    if result is not None and not play:
+        fail("--json goes with --play: it writes what the played story did")
+    with ExitStack() as stack:
+        try:
+            folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="navplugin-demo-")))
+            stage = stack.enter_context(set_stage(folder, port))
+            if not play:
+                _show_where(stage)
+                _until_stopped()
+                return
+            stories = _play(stage)
+        except (DemoFailed, StateUnusable) as wrong:
+            fail(str(wrong), Exit.PROBLEMS)
+        except (PortInUse, OSError) as wrong:
+            fail(str(wrong), Exit.MISUSE)
+    if result is not None:
+        _write(result, stories)
+    if not all(story.ok for story in stories):
+        raise typer.Exit(int(Exit.PROBLEMS))
+
+
+def _show_where(stage: Stage) -> None:
+    rows = [
+        ("NAV (OData V4)", f"{stage.url}/NAV/ODataV4"),
+        ("AIQ", f"{stage.url}/api"),
+        ("everything as JSON", f"{stage.url}/_sim/state"),
+        ("the till's screen", f"{stage.url}/_sim/till/P0001"),
+        ("the worker's profile", stage.config),
+        ("the worker's log", stage.log),
+    ]
+    emit_table("Running on this machine", ("what", "where"), rows)
+    out.print("\nPress a key of the till, for instance:", markup=False)
+    out.print(f'  curl -X POST {stage.url}/_sim/till/P0001/check-in -d \'{{"member_card_no": "M1003"}}\'', markup=False)
+    out.print("\nStop with Ctrl+C. Rather watch? navplugin demo --play", markup=False)
+
+
+def _until_stopped() -> None:
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        out.print("stopped")
+
+
+def _play(stage: Stage) -> list[Story]:
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=out, disable=not out.is_terminal,
+        transient=True,
+    )  # fmt: skip
+    with progress:
+        bar = progress.add_task("The story", total=len(TITLES))
+
+        def begun(story: Story) -> None:
+            if story.letter != "a":
+                progress.advance(bar)
+            progress.update(bar, description=f"({story.letter}) {story.title}")
+            out.print(f"\n({story.letter}) {story.title}", style="bold", markup=False)
+
+        stories = tell(stage, begun, _show_step)
+    for story in stories:
+        _show_receipt(story)
+    _show_table(stories)
+    return stories
+
+
+def _show_step(step: Step) -> None:
+    mark, style = ("ok  ", "green") if step.ok else ("FAIL", "red")
+    out.print(f"  [{style}]{mark}[/{style}] ", end="")
+    out.print(f"{step.title}: {step.seen}", markup=False)
+    if not step.ok:
+        out.print(f"       expected: {step.expected}", style="red", markup=False)
+
+
+def _show_receipt(story: Story) -> None:
+    if not story.slip:
+        return
+    out.print(f"\nReceipt of ({story.letter})", style="bold", markup=False)
+    for line in story.slip["lines"]:
+        out.print(f"  {line}", markup=False)
+    if story.slip.get("qr_payload"):
+        for line in qr_blocks(story.slip["qr_payload"]):
+            out.print(f"  {line}", markup=False)
+
+
+def _show_table(stories: list[Story]) -> None:
+    out.print()
+    rows = []
+    for story in stories:
+        facts = ", ".join(f"{name.replace('_', ' ')}: {_short(seen)}" for name, seen in story.seen.items())
+        rows.append((f"({story.letter}) {story.title}", "as expected" if story.ok else "NOT as expected", facts))
+    emit_table("What was seen at the end", ("story", "result", "seen"), rows)
+
+
+def _short(value: Any) -> str:
+    return str(value) if value is not None else "none"
+
+
+def _write(path: Path, stories: list[Story]) -> None:
+    body = {"ok": all(s.ok for s in stories), "stories": [s.as_dict() for s in stories]}
+    try:
+        path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as wrong:
+        fail(f"cannot write {path}: {wrong.strerror}", Exit.MISUSE)

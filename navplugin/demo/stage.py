@@ -1,0 +1,206 @@
+"""Sets the stage: the simulator in this process, the worker in a process of its own, both on loopback only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import requests
+
+from navplugin.simulator.app import Server
+from navplugin.simulator.state import State
+from navplugin.simulator.world import load_world
+from navplugin.site import defaults_folder
+
+WALLET_URL = "https://lab.alpineiq.com/wallet/1234"
+SIGNUP_URL = "https://lab.alpineiq.com/join/1234"
+PATIENCE_SECONDS = 30.0
+LOOK_EVERY_SECONDS = 0.05
+KEY_VARIABLE = "NAVPLUGIN_DEMO_KEY"
+
+PROFILE = """\
+# The profile of the demo: every key of it is explained in README.md.
+[nav]
+url = {url}/NAV/ODataV4
+company = CRONUS Cannabis
+user = AIQ-WORKER
+key = env:{key}
+
+[aiq]
+url = {url}
+uid = 1234
+key = env:{key}
+
+[worker]
+name = demo
+state = navplugin.db
+rules = {rules}
+receipt-templates = {templates}
+poll-seconds = 0.1
+setup-seconds = 1
+redemption-lookup = probe
+refund = endpoint
+
+[store S0001]
+name = Sample Store
+time-zone = America/Denver
+aiq-store = Sample Store
+wallet-url = {wallet}
+signup-url = {signup}
+"""
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message is one sentence."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where everything is. config: the worker's profile; log: what the worker said."""
+
+    url: str
+    folder: Path
+    config: Path
+    log: Path
+    worker: subprocess.Popen[bytes]
+    _session: requests.Session
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One call to the simulator's control; DemoFailed with its sentence when it says no."""
+        answer = self._session.request(method, f"{self.url}/_sim{path}", json=body, timeout=PATIENCE_SECONDS)
+        if answer.status_code != 200:
+            raise DemoFailed(f"{method} {path}: {answer.json().get('error', answer.text)}")
+        return answer.json()
+
+    def state(self) -> Any:
+        """All that the other side holds."""
+        return self.ask("GET", "/state")
+
+    def wait(self, what: str, found: Callable[[], Any]) -> Any:
+        """Look until `found` gives something; DemoFailed when it never does."""
+        never = Event()
+        for _ in range(int(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)):
+            result = found()
+            if result:
+                return result
+            if self.worker.poll() is not None:
+                raise DemoFailed(f"the worker ended while the demo waited for {what}: {self.last_words()}")
+            never.wait(LOOK_EVERY_SECONDS)
+        raise DemoFailed(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}; the worker's log is {self.log}")
+
+    def last_words(self) -> str:
+        """The last line of the worker's log."""
+        lines = self.log.read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def navplugin(self, *words: str) -> Any:
+        """What `navplugin ... --format json` prints: the commands that an administrator would type."""
+        done = subprocess.run(
+            [*_PROGRAM, *words, "--format", "json"], capture_output=True, env=_environment(), check=False
+        )
+        if done.returncode != 0:
+            raise DemoFailed(f"navplugin {' '.join(words)}: {done.stderr.decode('utf-8', 'replace').strip()}")
+        return json.loads(done.stdout)
+
+    def start_worker(self) -> None:
+        """Start the worker and wait until it has published footers and setup."""
+        self.worker = _start(self.config, self.log)
+        self.wait("the worker's footers", self._is_published)
+
+    def _is_published(self) -> bool:
+        staged = self.state()["staged"]
+        return bool(staged["AIQ_ReceiptFooter"]) and any(r["Footer_Unknown"] for r in staged["AIQ_Setup"])
+
+
+_PROGRAM = [sys.executable, "-m", "navplugin"]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, KEY_VARIABLE: "demo-key", "PYTHONUTF8": "1", "COLUMNS": "200"}
+
+
+def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [*_PROGRAM, "run", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=_environment(),
+        )
+
+
+@contextmanager
+def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None) -> Iterator[Stage]:
+    """Everything up, and down again at the end. changes: other values for keys of the profile.
+
+    Raises PortInUse and StateUnusable of the simulator, DemoFailed when the worker does not come up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = State(folder / "simulator")
+    try:
+        if state.doc("aiq.personas") is None:
+            load_world(state, None)
+        server = Server(state, port)
+        server.start()
+        try:
+            with _worker(folder, server.url, changes or {}) as stage:
+                yield stage
+        finally:
+            server.stop()
+    finally:
+        state.close()
+
+
+@contextmanager
+def _worker(folder: Path, url: str, changes: dict[str, str]) -> Iterator[Stage]:
+    config, log = folder / "demo.ini", folder / "worker.log"
+    config.write_text(profile_text(url, changes), "utf-8")
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy has no business on loopback
+        stage = Stage(url, folder, config, log, _start(config, log), session)
+        try:
+            stage.wait("the worker's footers", stage._is_published)
+            yield stage
+        finally:
+            end(stage.worker)
+
+
+def profile_text(url: str, changes: dict[str, str]) -> str:
+    """The demo's profile against a simulator at this address."""
+    text = PROFILE.format(
+        url=url,
+        key=KEY_VARIABLE,
+        rules=defaults_folder("rules"),
+        templates=defaults_folder("receipt_templates"),
+        wallet=WALLET_URL,
+        signup=SIGNUP_URL,
+    )
+    for key, value in changes.items():
+        kept = [line for line in text.splitlines() if not line.startswith(f"{key} =")]
+        if len(kept) == len(text.splitlines()):
+            section = "[store S0001]"
+            kept.insert(kept.index(section) + 1, f"{key} = {value}")
+        else:
+            kept = [f"{key} = {value}" if line.startswith(f"{key} =") else line for line in text.splitlines()]
+        text = "\n".join(kept) + "\n"
+    return text
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to stop; insist after ten seconds."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
