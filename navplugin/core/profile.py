@@ -7,7 +7,7 @@ The format is that of rule files: `key = value`, the value exactly as typed. Sec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -207,7 +207,7 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
-    shown = ini.sourced(problems)
+    shown = _hide_secrets(ini, ini.sourced(problems))
     if has_errors(shown):
         return None, shown
     return Profile(ini.path, found["nav"], found["aiq"], worker, stores), shown
@@ -234,8 +234,16 @@ def _read_section(section: Section, settings: tuple[Setting, ...], problems: lis
     return values
 
 
+def _hide_secrets(ini: IniFile, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """A secret that stands in the profile itself must not be repeated on a screen or in a log."""
+    plain = {e.key_span.line: e.value for s in ini.sections for e in s.entries if e.key == "key" and e.value}
+    hidden = (
+        replace(p, source=p.source.replace(plain[p.span.line], "***")) if p.span.line in plain else p for p in problems
+    )
+    return tuple(hidden)
+
+
 def _bad_value(entry: Entry, hint: str) -> Problem:
-    # A plain secret must not be repeated on a screen or in a log.
     shown = "a plain value" if entry.key == "key" else f"'{entry.value}'"
     return Problem(entry.value_span, Level.ERROR, "bad-value", f"{entry.key} cannot be {shown}", hint)
 

@@ -64,18 +64,22 @@ class DemoFailed(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """Where everything is. config: the worker's profile; log: what the worker said."""
+    """Where everything is. config: the worker's profile; log: what the worker said.
+
+    may_die: the worker is killed on purpose, so that its end is no reason to give up.
+    """
 
     url: str
     folder: Path
     config: Path
     log: Path
     worker: subprocess.Popen[bytes]
-    _session: requests.Session
+    session: requests.Session
+    may_die: bool = False
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One call to the simulator's control; DemoFailed with its sentence when it says no."""
-        answer = self._session.request(method, f"{self.url}/_sim{path}", json=body, timeout=PATIENCE_SECONDS)
+        answer = self.session.request(method, f"{self.url}/_sim{path}", json=body, timeout=PATIENCE_SECONDS)
         if answer.status_code != 200:
             raise DemoFailed(f"{method} {path}: {answer.json().get('error', answer.text)}")
         return answer.json()
@@ -91,7 +95,7 @@ class Stage:
             result = found()
             if result:
                 return result
-            if self.worker.poll() is not None:
+            if not self.may_die and self.worker.poll() is not None:
                 raise DemoFailed(f"the worker ended while the demo waited for {what}: {self.last_words()}")
             never.wait(LOOK_EVERY_SECONDS)
         raise DemoFailed(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}; the worker's log is {self.log}")
@@ -111,11 +115,11 @@ class Stage:
         return json.loads(done.stdout)
 
     def start_worker(self) -> None:
-        """Start the worker and wait until it has published footers and setup."""
+        """Start another worker in the place of one that has ended."""
         self.worker = _start(self.config, self.log)
-        self.wait("the worker's footers", self._is_published)
 
-    def _is_published(self) -> bool:
+    def is_published(self) -> bool:
+        """Whether the worker has written footers and setup to NAV."""
         staged = self.state()["staged"]
         return bool(staged["AIQ_ReceiptFooter"]) and any(r["Footer_Unknown"] for r in staged["AIQ_Setup"])
 
@@ -168,7 +172,7 @@ def _worker(folder: Path, url: str, changes: dict[str, str]) -> Iterator[Stage]:
         session.trust_env = False  # a proxy has no business on loopback
         stage = Stage(url, folder, config, log, _start(config, log), session)
         try:
-            stage.wait("the worker's footers", stage._is_published)
+            stage.wait("the worker's footers", stage.is_published)
             yield stage
         finally:
             end(stage.worker)

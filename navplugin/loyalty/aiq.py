@@ -176,7 +176,10 @@ class AiqProvider:
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _whole_address(self, url: str) -> str:
-        return urljoin(self._http.base_url + "/", url)
+        try:
+            return urljoin(self._http.base_url + "/", url)
+        except ValueError:
+            return url  # refused when it is to be called; the rest of the wallet is good
 
     def _skip(self, discount_id: str) -> None:
         if discount_id not in self._told:
@@ -186,7 +189,10 @@ class AiqProvider:
 
 def with_reference(url: str, reference: str) -> str:
     """The redemption address with our receipt number: one slash, before any query (assumed, aiq-api.md 6.1)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Refused("AIQ's address is no address; nothing was sent.", system="AIQ", where="redemption") from None
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{_segment(reference)}", parts.query, ""))
 
 

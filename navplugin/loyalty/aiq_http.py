@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import truststore
@@ -114,7 +114,7 @@ class AiqHttp:
 
     def write(self, method: str, url: str, where: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A call that takes effect, sent once. `url`: a path, or a whole address on AIQ's own host."""
-        target = urljoin(self.base_url + "/", url)
+        target = self.base_url + url if url.startswith("/") and not url.startswith("//") else url
         if not self.is_own(target):
             raise Refused("the address is not on AIQ's own host; nothing was sent.", system="AIQ", where=where)
         # On a new connection: one that the server has just dropped would look like an answer that never came.

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,7 +41,6 @@ SALE = {
     "Receipt_No": "R1", "Sale_GUID": GUID, "Store_No": "S1", "POS_Terminal_No": "P1", "Staff_ID": "ANA",
     "Member_Card_No": "M1", "State": "SALES", "Event": "CheckIn", "Event_At": AT,
 }  # fmt: skip
-POSTED = {"Store_No": "S1", "POS_Terminal_No": "P1", "Transaction_No": 7, "Receipt_No": "R1"}
 
 
 @pytest.fixture(scope="module")
@@ -202,70 +200,6 @@ def test_the_lines_are_read_before_the_header_and_both_before_the_grants(
     assert order[1:4] == ["AIQ_POSJournalLines", "AIQ_POSJournal", GRANTS]
 
 
-def post_sale(state: State, turn: int = 1, **header: Any) -> None:
-    """A posted sale as LS stores it; turn -1: a return."""
-    state.put("AIQ_Sale", {**SALE, "State": "POSTED"})
-    state.put("AIQ_Transactions", {**POSTED, "Transaction_Type": "Sales", "Entry_Status": " ", "Date": date(2026, 5, 1),
-                                   "Time": "23:30:00", "Member_Card_No": "M1", "Gross_Amount": -65 * turn,
-                                   "Sale_Is_Return_Sale": turn < 0, **header})  # fmt: skip
-    state.put("AIQ_TransLines", {**POSTED, "Line_No": 10000, "Item_No": "I1", "Quantity": -2 * turn,
-                                 "Price": Decimal("37.5"), "Net_Amount": -65 * turn, "VAT_Amount": Decimal(-6) * turn,
-                                 "Discount_Amount": 10 * turn})  # fmt: skip
-    for number, amount in ((10000, 6), (20000, 4)):
-        state.put("AIQ_TransDiscounts", {**POSTED, "Line_No": number, "Offer_Type": "Total Discount",
-                                         "Offer_No": "TD1", "Discount_Amount": amount * turn})  # fmt: skip
-    state.put("AIQ_TransDiscounts", {**POSTED, "Line_No": 10000, "Offer_Type": "Multibuy", "Offer_No": "MB1",
-                                     "Discount_Amount": 1})  # fmt: skip
-
-
-def infocode(state: State, code: str, text: str, **more: Any) -> None:
-    row = {**POSTED, "Transaction_Type": "Header", "Line_No": 0, "Infocode": code, "Information": text, **more}
-    state.put("AIQ_TransInfocodes", row)
-
-
-def test_a_posted_sale_has_the_signs_of_the_till(state: State, reader: ODataReader) -> None:
-    post_sale(state)
-    infocode(state, "AIQ", "{" + GUID.upper() + "}")
-    infocode(state, "AIQFOOTER", "WALLET-1", Line_No=1)
-    (snapshot,) = reader.read_snapshots(reader.read_changed_sales(0))
-    posted = snapshot.posted
-    assert posted is not None
-    assert (posted.sale_guid, posted.gross_amount, posted.is_return) == (GUID, Decimal(65), False)
-    assert posted.posted_at == datetime(2026, 5, 2, 5, 30, tzinfo=UTC)
-    (sold,) = posted.lines
-    assert (sold.quantity, sold.amount, sold.discount_amount) == (Decimal(2), Decimal(65), Decimal(10))
-    assert [(d.offer_no, d.amount) for d in posted.discounts] == [("TD1", Decimal(10))]
-    assert snapshot.journal is None
-
-
-def test_a_posted_return_has_the_opposite_signs(state: State, reader: ODataReader) -> None:
-    post_sale(state, turn=-1, Refund_Receipt_No="R0")
-    (snapshot,) = reader.read_snapshots(reader.read_changed_sales(0))
-    posted = snapshot.posted
-    assert posted is not None
-    assert (posted.is_return, posted.refund_receipt_no, posted.sale_guid) == (True, "R0", "")
-    assert (posted.lines[0].quantity, posted.gross_amount, posted.discounts[0].amount) == (-2, -65, -10)
-
-
-def test_training_is_no_sale_and_a_void_is_told(state: State, reader: ODataReader) -> None:
-    post_sale(state, Entry_Status="Training")
-    sales = reader.read_changed_sales(0)
-    assert reader.read_snapshots(sales)[0].posted is None
-    post_sale(state, Entry_Status="Voided")
-    posted = reader.read_snapshots(sales)[0].posted
-    assert posted is not None
-    assert posted.voided
-
-
-def test_rows_of_another_transaction_do_not_count(state: State, reader: ODataReader) -> None:
-    post_sale(state)
-    state.put("AIQ_TransDiscounts", {**POSTED, "POS_Terminal_No": "P2", "Line_No": 1, "Offer_Type": "Total Discount",
-                                     "Offer_No": "TD1", "Discount_Amount": 99})  # fmt: skip
-    posted = reader.read_snapshots(reader.read_changed_sales(0))[0].posted
-    assert posted is not None
-    assert posted.discounts[0].amount == 10
-
-
 def test_offers_come_with_their_items_and_steps(state: State, reader: ODataReader, caplog: Any) -> None:
     state.put("AIQ_TotalDiscountOffers", {"No": "TD1", "Type": "Total Discount", "Status": "Enabled",
                                           "Coupon_Code": "AP0004", "Amount_to_Trigger": 50})  # fmt: skip
@@ -371,31 +305,6 @@ def test_a_second_insert_meets_its_own_row(writer: ODataWriter) -> None:
     writer.write(effect)
     with pytest.raises(AlreadyThere, match="already"):
         writer.write(effect)
-
-
-@pytest.mark.parametrize(
-    ("effect", "kind", "why"),
-    [
-        (Effect(Op.INSERT, "AIQ_POSJournalLines", ("R1", 1)), Misconfigured, "no right to insert"),
-        (Effect(Op.INSERT, "AIQ_Sale", ("R1",)), Misconfigured, "no right to insert"),
-        (Effect(Op.DELETE, "AIQ_Setup", ("S1",), etag="x"), Misconfigured, "no right to delete"),
-        (Effect(Op.INSERT, "Customer", ("C1",)), Misconfigured, "no right"),
-        (Effect(Op.INSERT, STATUS, ("R1", "X")), Misconfigured, "the key is"),
-        (Effect(Op.UPDATE, "AIQ_Sale", ("R1",), {"State": "VOIDED"}, "x"), Misconfigured, "State is not navplugin's"),
-        (Effect(Op.INSERT, PROMPTS, ("R1", "K"), {"Answer": "Yes"}), Misconfigured, "Answer is not navplugin's"),
-        (Effect(Op.INSERT, PROMPTS, ("R1", "K"), {"Mood": "x"}), Misconfigured, "Mood is not navplugin's"),
-        (Effect(Op.UPDATE, STATUS, ("R1",), {"Receipt_No": "R2"}, "x"), Misconfigured, "two values"),
-        (Effect(Op.INSERT, PROMPTS, ("R1", "K"), {"Text_1": "x" * 101}), ProtocolError, "the field holds 100"),
-        (Effect(Op.UPDATE, STATUS, ("R1",), {"Display_Text": "x"}), ProtocolError, "ETag is not known"),
-        (Effect(Op.DELETE, STATUS, ("R1",), etag="*"), ProtocolError, "ETag is not known"),
-    ],
-)
-def test_what_the_contract_does_not_allow_is_never_sent(
-    state: State, writer: ODataWriter, effect: Effect, kind: type[NavpluginError], why: str
-) -> None:
-    with pytest.raises(kind, match=why):
-        writer.write(effect)
-    assert requests_of(state) == {}
 
 
 @pytest.mark.parametrize(

@@ -146,15 +146,13 @@ def test_nothing_listens_so_nothing_was_taken(clock: ScriptedClock) -> None:
      "http://[bad/x", "ftp://127.0.0.1/x"],
 )  # fmt: skip
 def test_the_key_goes_to_no_other_host(aiq: AiqProvider, script: Script, url: str) -> None:
-    with pytest.raises(Refused, match="own host|address"):
+    with pytest.raises(Refused, match=r"own host|address"):
         aiq.send_redemption(discount(script, url), "R1")
     assert script.sent == []
 
 
 @pytest.mark.parametrize("reference", ["", ".", ".."])
-def test_a_number_that_would_change_the_address_is_not_sent(
-    aiq: AiqProvider, script: Script, reference: str
-) -> None:
+def test_a_number_that_would_change_the_address_is_not_sent(aiq: AiqProvider, script: Script, reference: str) -> None:
     with pytest.raises(Refused):
         aiq.send_redemption(discount(script), reference)
     assert script.sent == []
@@ -239,9 +237,7 @@ def test_an_adjustment_gives_back_the_exact_points(make: Any, script: Script, cl
 
 
 @pytest.mark.parametrize(("strategy", "contact"), [("manual", "c1"), ("endpoint", ""), ("adjust", "")])
-def test_points_that_cannot_be_given_back_are_refused(
-    make: Any, script: Script, strategy: str, contact: str
-) -> None:
+def test_points_that_cannot_be_given_back_are_refused(make: Any, script: Script, strategy: str, contact: str) -> None:
     with pytest.raises(Refused, match="by hand"):
         make(refund=strategy).send_refund(CLAIM, contact)
     assert script.sent == []

@@ -111,8 +111,10 @@ def test_an_unusable_field_is_named(data: Any, field: str) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["id", "posDiscountID", "discountTemplates", "loyaltyPoints", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["id", "posDiscountID", "discountTemplates", "loyaltyPoints", "x"]), inner)
+    ),
     max_leaves=12,
 )
 

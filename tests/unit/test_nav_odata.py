@@ -102,7 +102,7 @@ def test_a_value_of_the_model_becomes_what_nav_takes(field: Field, value: Any, s
         (AMOUNT, 0.1, "float"),
         (AMOUNT, Decimal("NaN"), "finite"),
         (NUMBER, True, "bool"),
-        (AT, datetime(2026, 5, 7), "offset"),  # noqa: DTZ001
+        (AT, datetime(2026, 5, 7), "offset"),
         (DAY, datetime(2026, 5, 7, tzinfo=UTC), "datetime"),
         (CODE, 5, "int"),
     ],
