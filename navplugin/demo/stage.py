@@ -75,6 +75,7 @@ class Stage:
     log: Path
     worker: subprocess.Popen[bytes]
     session: requests.Session
+    simulator: State
     may_die: bool = False
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -156,7 +157,7 @@ def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None
         server = Server(state, port)
         server.start()
         try:
-            with _worker(folder, server.url, changes or {}) as stage:
+            with _worker(folder, server.url, changes or {}, state) as stage:
                 yield stage
         finally:
             server.stop()
@@ -165,12 +166,12 @@ def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None
 
 
 @contextmanager
-def _worker(folder: Path, url: str, changes: dict[str, str]) -> Iterator[Stage]:
+def _worker(folder: Path, url: str, changes: dict[str, str], state: State) -> Iterator[Stage]:
     config, log = folder / "demo.ini", folder / "worker.log"
     config.write_text(profile_text(url, changes), "utf-8")
     with requests.Session() as session:
         session.trust_env = False  # a proxy has no business on loopback
-        stage = Stage(url, folder, config, log, _start(config, log), session)
+        stage = Stage(url, folder, config, log, _start(config, log), session, state)
         try:
             stage.wait("the worker's footers", stage.is_published)
             yield stage

@@ -75,7 +75,7 @@ def _prompt(play: Play, card: str) -> None:
     screen = play.press("add-item", item_no="FLOWER")
     popup = screen["popup"] or {}
     terms = _terms(play)
-    shown = " ".join(str(popup.get("text", "")).split())
+    shown = " ".join(" ".join(popup.get("text", ())).split())
     play.step(
         "buys FLOWER for 75.00",
         "the prompt pops up with the store's AIQ Signup Terms",

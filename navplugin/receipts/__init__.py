@@ -1,0 +1,1 @@
+"""Receipt footers: template, layout, QR code, rows for NAV."""

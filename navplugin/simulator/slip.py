@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from navplugin.simulator.fields import Row
@@ -38,8 +38,7 @@ def print_slip(state: State, receipt_no: str) -> dict[str, Any] | None:
     footer = _footer_rows(state, header["Store_No"], codes.get("AIQFOOTER", ""))
     picture, complaint = _picture(footer)
     lines = [*_sale_lines(state, header), *_footer_lines(footer), *complaint]
-    payload = "".join(row["Payload"] for row in footer if row["Kind"] == "QR")
-    return {"lines": lines, "qr_payload": payload, "qr_png": picture}
+    return {"lines": lines, "qr_payload": _payload(footer), "qr_png": picture}
 
 
 def _sale_lines(state: State, header: Row) -> list[str]:
@@ -99,6 +98,12 @@ def _picture(rows: Iterable[Row]) -> tuple[str | None, list[str]]:
     except binascii.Error:
         return None, ["(the picture of the footer cannot be read)"]
     return data, []
+
+
+def _payload(rows: Sequence[Row]) -> str:
+    """What the code says: from the rows of a native QR code, else from those of its picture."""
+    said = {kind: "".join(row["Payload"] for row in rows if row["Kind"] == kind) for kind in ("QR", "Image")}
+    return said["QR"] or said["Image"]
 
 
 def _pair(left: str, right: str) -> str:

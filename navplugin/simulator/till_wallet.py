@@ -167,7 +167,7 @@ def _usable(till: Till, code: str) -> Row:
     if grant is None or grant["Status"] != "Granted":
         raise Impossible(f"The wallet does not offer {code} for this sale.")
     if reason := why_not(till, grant):
-        raise Impossible(f"{code} cannot be chosen: {reason}")
+        raise Impossible(f"{code} cannot be chosen: {reason.rstrip('.')}.")
     if not _is_fresh(till) and not (_honoured_offline(till) and grant["Valid_Until"] is not None):
         raise Impossible("The wallet is out of date; open the AIQ Wallet again.")
     return grant

@@ -142,15 +142,23 @@ def _put_settings(state: State, world: Mapping[str, Any]) -> None:
     for system in settings:
         if system not in _SYSTEMS:
             raise _wrong(f"'{system}' is not one of the systems {', '.join(_SYSTEMS)}.")
-    for name in settings.get("till", {}):
-        if name not in TILL_DEFAULTS:
-            raise _wrong(f"'{name}' is not a setting of the till; they are {', '.join(TILL_DEFAULTS)}.")
+    _check_till(settings.get("till", {}))
     company = world["company"]
     if not isinstance(company, str) or not company:
         raise _wrong("'company' is the name of the NAV company.")
     state.set_doc("nav.settings", {**settings.get("nav", {}), "company": company})
     state.set_doc("aiq.settings", dict(settings.get("aiq", {})))
     state.set_doc(SETTINGS, dict(settings.get("till", {})))
+
+
+def _check_till(settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if name not in TILL_DEFAULTS:
+            raise _wrong(f"'{name}' is not a setting of the till; they are {', '.join(TILL_DEFAULTS)}.")
+        if not isinstance(value, type(TILL_DEFAULTS[name])):
+            raise _wrong(f"'{value}' is no value for the till's setting '{name}'.")
+    if settings.get("info_line", "PerDiscount") not in ("PerDiscount", "TotalDiscount"):
+        raise _wrong("The till's setting 'info_line' is PerDiscount or TotalDiscount.")
 
 
 def _put_offer(state: State, offer: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from navplugin.demo.play import Play, Story
-from navplugin.demo.stage import Stage, set_stage
+from navplugin.demo.stage import PATIENCE_SECONDS, Stage, set_stage
 from navplugin.demo.stories import redeem
 
 MOMENTS = 10
@@ -19,8 +19,8 @@ SEED = 20261124
 
 def requests_seen(stage: Stage) -> int:
     """How many requests the worker has sent to NAV and AIQ so far."""
-    state = stage.state()
-    return sum(state["nav"]["requests"].values()) + len(state["aiq"]["calls"])
+    state = stage.simulator
+    return sum(state.doc("nav.requests", {}).values()) + len(state.doc("aiq.calls", []))
 
 
 def play_c(stage: Stage) -> dict[str, Any]:
@@ -40,17 +40,13 @@ def play_c(stage: Stage) -> dict[str, Any]:
     }
 
 
-def kill_at(stage: Stage, moments: list[int], stop: threading.Event) -> None:
+def kill_at(stage: Stage, moment: int, stop: threading.Event) -> None:
     """SIGKILL (TerminateProcess on Windows) once the worker has sent so many requests; then start another one."""
     begun = requests_seen(stage)
-    for moment in moments:
-        while not stop.is_set() and requests_seen(stage) - begun < moment:
-            stop.wait(0.005)
-        if stop.is_set():
-            return
-        stage.worker.kill()
-        stage.worker.wait()
-        stage.start_worker()
+    stage.simulator.wait_until(lambda: stop.is_set() or requests_seen(stage) - begun >= moment, PATIENCE_SECONDS)
+    stage.worker.kill()
+    stage.worker.wait()
+    stage.start_worker()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +68,7 @@ def test_a_worker_killed_at_a_random_moment_of_a_sale_changes_nothing(
     with set_stage(tmp_path) as stage:
         stage.may_die = True
         stop = threading.Event()
-        killer = threading.Thread(target=kill_at, args=(stage, [moment], stop))
+        killer = threading.Thread(target=kill_at, args=(stage, moment, stop))
         killer.start()
         try:
             assert play_c(stage) == end, f"killed after request {moment} of {requests}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -21,8 +20,8 @@ PROMPTS, STATUS = "AIQ_POSPrompts", "AIQ_POSStatus"
 
 
 @pytest.fixture
-def writer(script: Script) -> Iterator[ODataWriter]:
-    yield connect(script.url, "C", "AIQ", "key")[1]
+def writer(script: Script) -> ODataWriter:
+    return connect(script.url, "C", "AIQ", "key")[1]
 
 
 def status_row(**changes: object) -> dict[str, object]:

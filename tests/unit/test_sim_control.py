@@ -89,6 +89,15 @@ def test_a_press_that_waits_lets_the_worker_work_over_http(http: Http, state: St
     assert shown[0]["popup"]["text"] == ["Is a member."]
 
 
+def test_the_worker_fills_its_fields_of_the_setup_and_the_terms_stay_navs(http: Http, state: State) -> None:
+    address, any_tag = NAV + "AIQ_Setup('S0001')", {"If-Match": "*"}
+    before = (state.get("AIQ_Setup", "S0001") or {})["AIQ_Signup_Terms"]
+    assert http.ask("PATCH", address, json={"Footer_Unknown": "SIGNUP-1"}, headers=any_tag).status_code == 200
+    assert http.ask("PATCH", address, json={"AIQ_Signup_Terms": "Other"}, headers=any_tag).status_code == 400
+    row = state.get("AIQ_Setup", "S0001") or {}
+    assert (row["Footer_Unknown"], row["AIQ_Signup_Terms"]) == ("SIGNUP-1", before)
+
+
 def test_the_journal_that_the_till_writes_refuses_every_write_from_outside(http: Http) -> None:
     receipt = http.press("add-item", item_no="FLOWER")["receipt_no"]
     row = {"Receipt_No": receipt, "Line_No": 90000, "Entry_Type": "Coupon", "Coupon_Code": "AP0001"}
@@ -176,6 +185,16 @@ def test_reset_brings_back_the_world_that_was_loaded_last(http: Http) -> None:
     assert http.post("/_sim/reset") == {"terminals": ["T9"]}
     assert (http.get("/_sim/till/T9")["state"], http.get("/_sim/faults")) == ("IDLE", [])
     assert http.ask("GET", "/_sim/till/P0001").status_code == 400
+
+
+def test_a_call_that_is_still_late_does_not_reach_the_new_world(http: Http) -> None:
+    key = {"x-apikey": "demo-key"}
+    http.post("/_sim/faults", {"call": "aiq.signup", "fault": "late"})
+    with pytest.raises(requests.ConnectionError):
+        http.ask("POST", "/api/v2/loyalty", json={"mobilePhone": "5550101001", "loyalty": True}, headers=key)
+    http.post("/_sim/reset")
+    assert http.ask("GET", "/api/v1.1/stores/1234", headers=key).status_code == 200
+    assert "5550101001" not in {persona["mobilePhone"] for persona in http.get("/_sim/state")["aiq"]["personas"]}
 
 
 def test_the_clock_moves_on_when_told(http: Http, state: State) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from navplugin.simulator.offers import (
     total_discounts,
 )
 
+D = Decimal
 WITH_COUPON = SaleFacts(coupons=("AP1",))
 
 
@@ -45,6 +46,8 @@ def amounts(lines: list[ScannedLine], *offers: TotalOffer, facts: SaleFacts = WI
         ("12.50 7.25 0.99 44.10", "5", "0.96 0.56 0.08 3.40"),
         ("9.99 9.99 9.99 9.99 9.99 9.99 9.99", "15", "2.16 2.14 2.14 2.14 2.14 2.14 2.14"),
         ("100 0.01", "5", "5.00 0.00"),
+        ("10 10 20.02", "10", "2.50 2.50 5.00"),
+        ("5 5 20.01 5", "0.02", "0.00 0.00 0.02 0.00"),
     ],
 )
 def test_the_measured_distributions_come_out(bases: str, discount: str, shares: str) -> None:
@@ -112,7 +115,9 @@ def test_all_triggers_must_hold() -> None:
     assert amounts(basket("75"), offer(price_group="ALL")) == ["10.00"]
 
 
-@pytest.mark.parametrize(("total", "given_amount"), [("49.99", []), ("50", ["5.00"]), ("99", ["5.00"]), ("100", ["20.00"])])
+@pytest.mark.parametrize(
+    ("total", "given_amount"), [("49.99", []), ("50", ["5.00"]), ("99", ["5.00"]), ("100", ["20.00"])]
+)
 def test_the_highest_step_that_is_reached_counts_alone(total: str, given_amount: list[str]) -> None:
     steps = ((D(100), AMOUNT, D(20)), (D(50), AMOUNT, D(5)))
     assert amounts(basket(total), offer(steps=steps)) == given_amount

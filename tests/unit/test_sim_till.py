@@ -1,4 +1,4 @@
-"""The simulated till: presses, check-in, items, and how a sale ends without the wallet. `Desk` also plays the worker."""
+"""The simulated till: presses, check-in, items, the world. `Desk` drives it and plays the worker."""
 
 from __future__ import annotations
 
@@ -332,7 +332,10 @@ def test_the_sample_world_has_the_store_of_the_story(desk: Desk) -> None:
         ({"offers": [{"No": "T1", "benefits": [{"Value": "much"}]}]}, "much"),
         ({"setup": [{"Store_No": "S0001", "Short": "Never"}]}, "Never"),
         ({"settings": {"till": {"speed": 1}}}, "speed"),
+        ({"settings": {"till": {"info_line": "Blue"}}}, "info_line"),
+        ({"settings": {"till": {"coupon_check": "no"}}}, "coupon_check"),
         ({"settings": {"bank": {}}}, "bank"),
+        ({"terminals": [{"no": "P0000000001", "store": "S0001"}]}, "P0000000001"),
         ({"personas": [{}]}, "contactID"),
         ({"stores": [{"no": "S0001", "time_zone": "Mars"}]}, "Mars"),
         ({"staff": []}, "staff"),

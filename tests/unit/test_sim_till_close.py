@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     opened.state.close()
 
 
-def picked(desk: Desk, *items: str, code: str = "AP0001", **grant: object) -> str:
+def picked(desk: Desk, *items: str, code: str = "AP0001", **grant: Any) -> str:
     """A sale with a picked wallet discount."""
     receipt = desk.sale("M1003", *(items or ("FLOWER",)))
     desk.status(receipt)
@@ -256,6 +257,14 @@ def test_the_slip_prints_the_footer_that_the_sale_names(desk: Desk) -> None:
     assert print_slip(desk.state, receipt) == slip
 
 
+def test_the_payload_may_stand_on_the_rows_of_the_picture(desk: Desk) -> None:
+    desk.footer("SIGNUP-1", {"Kind": "Image", "Data": "QUJD", "Payload": "https://example.test/join"})
+    picked(desk)
+    desk.press("total")
+    slip = desk.press("pay")["slip"]
+    assert (slip["qr_payload"], slip["qr_png"]) == ("https://example.test/join", "QUJD")
+
+
 def test_a_footer_that_cannot_be_read_does_not_stop_the_receipt(desk: Desk) -> None:
     desk.footer("SIGNUP-1", {"Kind": "Image", "Data": "not base64!"})
     picked(desk)
@@ -312,6 +321,7 @@ def test_a_suspended_sale_is_not_on_the_journal_page_and_can_be_taken_up_elsewhe
     assert (shown["receipt_no"], shown["state"], shown["total"]) == (receipt, "SALES", "120.00")
     row = desk.sale_row(receipt)
     assert (row["State"], row["POS_Terminal_No"]) == ("SALES", "P0002")
+    assert desk.row("AIQ_POSJournal", receipt)["POS_Terminal_No"] == "P0002"
     assert desk.grant_row(receipt)["Status"] == "Inserted"
     desk.terminal = "P0002"
     assert desk.press("total")["total"] == "110.00"

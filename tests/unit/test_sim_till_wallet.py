@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     opened.state.close()
 
 
-def ready(desk: Desk, *items: str, **grant: object) -> str:
+def ready(desk: Desk, *items: str, **grant: Any) -> str:
     """A sale of member M1003 with a fresh wallet of one row, AP0001."""
     receipt = desk.sale("M1003", *(items or ("FLOWER",)))
     desk.status(receipt)
@@ -310,6 +311,13 @@ def test_a_withdrawn_row_leaves_at_the_next_event_with_its_reason(desk: Desk) ->
     assert screen["message"] == "Used on another sale."
     assert desk.lines(receipt, "Coupon") == []
     assert desk.grant_row(receipt)["Status"] == "Reversed"
+
+
+def test_the_reason_of_a_withdrawal_stays_on_the_screen_beside_what_the_press_says(desk: Desk) -> None:
+    receipt = ready(desk)
+    desk.press("pick", coupon_code="AP0001")
+    desk.change(receipt, Status="Withdrawn", Reason="Used on another sale.")
+    assert desk.press("wallet")["message"] == "Used on another sale. There is no wallet discount for this sale."
 
 
 # ---- row 24 ------------------------------------------------------------------------------------------------------

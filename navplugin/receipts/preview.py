@@ -1,0 +1,23 @@
+"""A receipt footer as it will print, for a terminal."""
+
+from __future__ import annotations
+
+from navplugin.receipts.footer import Footer
+from navplugin.receipts.layout import FooterLine
+from navplugin.receipts.qr import qr_blocks
+
+
+def preview(footer: Footer, width: int) -> list[str]:
+    """The printed lines inside a frame of the paper's width; QR codes as blocks."""
+    inner: list[str] = []
+    for line in footer.lines:
+        inner += qr_blocks(line.payload) if line.kind == "QR" else [printed(line, width)]
+    across = max([width, *(len(x) for x in inner)])
+    body = [f"│ {x.center(across) if len(x) > width else x.ljust(width).center(across)} │" for x in inner]
+    return [f"┌{'─' * (across + 2)}┐", *body, f"└{'─' * (across + 2)}┘"]
+
+
+def printed(line: FooterLine, width: int) -> str:
+    """One line of text as the printer sets it; a wide letter takes two places."""
+    text = " ".join(line.text) if line.wide else line.text
+    return {"C": text.center(width), "R": text.rjust(width)}.get(line.align, text.ljust(width))

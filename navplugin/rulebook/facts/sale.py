@@ -1,0 +1,58 @@
+"""Facts about the sale, from AIQ_Sale and the journal (ls-pos.md 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from navplugin.core.model import Journal, SaleState
+from navplugin.core.money import ZERO
+from navplugin.rulebook.facts.look import UNKNOWN, Fact, Look, gross_of
+from navplugin.rulebook.filters import FilterType
+
+
+def _journal(read: Callable[[Journal], object]) -> Callable[[Look], object]:
+    def fact(look: Look) -> object:
+        journal = look.situation.snapshot.journal
+        return UNKNOWN if journal is None else read(journal)
+
+    return fact
+
+
+def _total_before(look: Look) -> object:
+    total = gross_of(look.situation)
+    return UNKNOWN if total is None else total
+
+
+def _quantity(journal: Journal) -> Decimal:
+    return sum((line.quantity for line in journal.items), ZERO)
+
+
+def _answer(look: Look) -> str:
+    """The answer of this member to the sign-up prompt of this sale, blank while there is none."""
+    card = look.situation.snapshot.sale.member_card_no
+    mine = [p.answer for p in look.situation.snapshot.prompts if p.member_ref == card and p.kind == "Confirm"]
+    return next((a for a in mine if a in ("Yes", "No")), "")
+
+
+FACTS = (
+    Fact("Store No.", FilterType.CODE, "the store of the sale", lambda k: k.situation.snapshot.sale.store_no),
+    Fact("POS Terminal No.", FilterType.CODE, "the terminal of the sale",
+         lambda k: k.situation.snapshot.sale.pos_terminal_no),
+    Fact("Staff ID", FilterType.CODE, "the cashier", lambda k: k.situation.snapshot.sale.staff_id),
+    Fact("Receipt No.", FilterType.CODE, "the number of the receipt", lambda k: k.situation.snapshot.sale.receipt_no),
+    Fact("Sale State", FilterType.OPTION, "where the sale stands",
+         lambda k: k.situation.snapshot.sale.state.value, options=tuple(s.value for s in SaleState)),
+    Fact("Is Return", FilterType.BOOLEAN, "whether it is a return sale", lambda k: k.situation.snapshot.is_return),
+    Fact("Sales Type", FilterType.CODE, "the Sales Type of the journal", _journal(lambda j: j.sales_type)),
+    Fact("Customer No.", FilterType.CODE, "the customer of the journal", _journal(lambda j: j.customer_no)),
+    Fact("Item Lines", FilterType.INTEGER, "item lines that are not voided", _journal(lambda j: len(j.items))),
+    Fact("Quantity", FilterType.DECIMAL, "sum of the quantities of the item lines", _journal(_quantity)),
+    Fact("Total Before Discount", FilterType.DECIMAL, "quantity times price of all items", _total_before, money=True),
+    Fact("Transaction Balance", FilterType.DECIMAL,
+         "the sale after line and periodic discounts, before tax and wallet discounts, less the value of what is "
+         "already picked", lambda k: k.balance(), money=True, amount=True),
+    Fact("Wallet Discounts Chosen", FilterType.INTEGER, "picks that stand on the sale", lambda k: len(k.picks)),
+    Fact("Sign-up Answer", FilterType.OPTION, "the member's answer to the sign-up prompt of this sale, blank for none",
+         _answer, options=("Yes", "No")),
+)  # fmt: skip
