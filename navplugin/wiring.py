@@ -39,8 +39,9 @@ class SystemClock:
     """The time of this machine."""
 
     def now(self) -> datetime:
-        """Aware UTC time."""
-        return datetime.now(UTC)
+        """Aware UTC time in whole milliseconds: NAV keeps no more, and a row must read back as it was written."""
+        now = datetime.now(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class WatchOnlyWriter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,7 +32,7 @@ def clock() -> ScriptedClock:
 
 
 @pytest.fixture(autouse=True)
-def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may reach anything but this machine."""
     real = socket.socket.connect
 
@@ -44,4 +43,3 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         real(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    yield

@@ -23,7 +23,7 @@ LAYERS = (
     ("navplugin.rulebook.verbs",),
     ("navplugin.rulebook",),
     ("navplugin.nav.contract", "navplugin.claims", "navplugin.claim_view", "navplugin.reconcile",
-     "navplugin.receipts.layout", "navplugin.receipts.template", "navplugin.receipts.footer"),
+     "navplugin.receipts.layout", "navplugin.receipts.template", "navplugin.receipts.qr", "navplugin.receipts.footer"),
     ("navplugin.nav", "navplugin.loyalty", "navplugin.ledger", "navplugin.receipts", "navplugin.secret",
      "navplugin.rulefiles"),
     ("navplugin.worker", "navplugin.watch", "navplugin.settle", "navplugin.people", "navplugin.signup",

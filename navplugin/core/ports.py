@@ -6,7 +6,7 @@ Every method may raise the errors of `core.errors`; a method that writes says wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -30,8 +30,8 @@ from navplugin.core.model import (
 class Contact:
     """How AIQ may find a person: ten-digit phone and lower-case e-mail, either may be empty."""
 
-    phone: str
-    e_mail: str
+    phone: str = field(repr=False)
+    e_mail: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Signup:
     """What is sent when a member said Yes (aiq-api.md 4.1)."""
 
     contact: Contact
-    first_name: str
-    last_name: str
+    first_name: str = field(repr=False)
+    last_name: str = field(repr=False)
     aiq_store: str
     source: str = "365canna"
     consent: frozenset[str] = frozenset({"loyalty"})

@@ -207,6 +207,10 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
+    if "aiq" in found and worker["redemption-lookup"] == "probe" and not found["aiq"]["append-reference"]:
+        section = next(s for s in ini.sections if s.name == "aiq")
+        message = "redemption-lookup = probe looks for the receipt number, and append-reference = no sends none"
+        problems.append(_problem(section, "refused-settings", message, "set append-reference = yes"))
     shown = _hide_secrets(ini, ini.sourced(problems))
     if has_errors(shown):
         return None, shown

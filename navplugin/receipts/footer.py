@@ -18,6 +18,14 @@ from navplugin.receipts.template import render
 DATA_LENGTH = 250
 STEP = 10000
 
+SAMPLE = StoreSettings(
+    "S0001",
+    name="Sample Store",
+    wallet_url="https://lab.alpineiq.com/wallet/1234",
+    signup_url="https://lab.alpineiq.com/join/1234",
+)
+"""A store to check and show templates with, where there is no profile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Footer:

@@ -13,8 +13,7 @@ def preview(footer: Footer, width: int) -> list[str]:
     for line in footer.lines:
         inner += qr_blocks(line.payload) if line.kind == "QR" else [printed(line, width)]
     across = max([width, *(len(x) for x in inner)])
-    body = [f"│ {x.center(across) if len(x) > width else x.ljust(width).center(across)} │" for x in inner]
-    return [f"┌{'─' * (across + 2)}┐", *body, f"└{'─' * (across + 2)}┘"]
+    return [f"┌{'─' * (across + 2)}┐", *(f"│ {x.center(across)} │" for x in inner), f"└{'─' * (across + 2)}┘"]
 
 
 def printed(line: FooterLine, width: int) -> str:

@@ -28,8 +28,8 @@ _ALLOWED = (
     nodes.Not, nodes.And, nodes.Or, nodes.Compare, nodes.Operand, nodes.Concat,
 )  # fmt: skip
 _SAID = {"For": "{% for %}", "Getattr": "a dot", "Getitem": "[...]", "Include": "{% include %}",
-         "Import": "{% import %}", "Extends": "{% extends %}", "Macro": "{% macro %}", "Assign": "{% set %}", "Mul": "*", "Pow": "**",
-         "Add": "+"}  # fmt: skip
+         "Import": "{% import %}", "Extends": "{% extends %}", "Macro": "{% macro %}", "Assign": "{% set %}",
+         "Mul": "*", "Pow": "**", "Add": "+"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[Ren
         text = template.render(values)
     except TemplateError as wrong:
         return (), (_at(path, source, 1, "", "template-syntax", _sentence(wrong), ""),)
-    return tuple(_lines(text)), ()
+    return tuple(_lines(text, source)), ()
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=None)
+    env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, loader=None)
     env.globals = {"line": lambda: LINE, "qr": lambda url: f"{QR}{url}"}
     marks = {"center": CENTER, "right": RIGHT, "bold": BOLD, "wide": WIDE}
     env.filters = {name: (lambda text, mark=mark: f"{mark}{text}") for name, mark in marks.items()}
@@ -123,14 +123,18 @@ def _mark_places(tree: nodes.Template) -> None:
         data.data = "\n".join([parts[0], *marked])
 
 
-def _lines(text: str) -> Iterator[RenderedLine]:
+def _lines(text: str, source: str) -> Iterator[RenderedLine]:
+    """Lines of the output; a line of the template that holds nothing but tags or a comment prints nothing."""
+    lines = source.split("\n")
     for line in text.rstrip("\n").split("\n"):
         number, kept = 1, line
         while PLACE in kept:
             head, _, tail = kept.partition(PLACE)
             place, _, rest = tail.partition(END)
             number, kept = int(place), head + rest
-        yield RenderedLine(kept.rstrip(), number)
+        only_tags = not kept.strip() and any(mark in lines[number - 1] for mark in ("{%", "%}", "{#", "#}"))
+        if not only_tags:
+            yield RenderedLine(kept.rstrip(), number)
 
 
 def _at(path: str, source: str, line: int, word: str, code: str, message: str, hint: str) -> Problem:

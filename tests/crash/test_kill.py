@@ -64,7 +64,7 @@ def test_a_worker_killed_at_a_random_moment_of_a_sale_changes_nothing(
     run: int, undisturbed: tuple[dict[str, Any], int], tmp_path: Path
 ) -> None:
     end, requests = undisturbed
-    moment = random.Random(SEED + run).randint(1, requests)  # noqa: S311 not a secret
+    moment = random.Random(SEED + run).randint(1, requests)
     with set_stage(tmp_path) as stage:
         stage.may_die = True
         stop = threading.Event()

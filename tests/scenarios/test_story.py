@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +44,7 @@ def test_every_story_ends_as_expected(played: dict[str, Any]) -> None:
         assert one["expected"], "a story that expects nothing proves nothing"
 
 
-@pytest.mark.parametrize(("letter", "url"), [("a", WALLET_URL), ("b", SIGNUP_URL), ("c", WALLET_URL), ("e", WALLET_URL)])
+@pytest.mark.parametrize(("letter", "url"), [("a", WALLET_URL), ("b", SIGNUP_URL), ("c", WALLET_URL)])
 def test_a_scanner_reads_the_qr_code_of_the_receipt(played: dict[str, Any], letter: str, url: str) -> None:
     slip = story(played, letter)["slip"]
     image = Image.open(io.BytesIO(base64.b64decode(slip["qr_png"])))

@@ -96,6 +96,13 @@ def test_settings_that_together_lose_points_are_refused(store: str, worker: str,
     assert any(why in p for p in problems), problems
 
 
+def test_a_look_up_by_receipt_number_needs_the_receipt_number() -> None:
+    text = GOOD.replace("uid = 1234", "uid = 1234\nappend-reference = no") + "[worker]\nredemption-lookup = probe\n"
+    profile, problems = read(text)
+    assert profile is None
+    assert any("set append-reference = yes" in p for p in problems), problems
+
+
 def test_manual_refunds_can_be_accepted_knowingly() -> None:
     text = f"{GOOD}redeem-at = total\n[worker]\naccept-manual-refunds = yes\n"
     profile, problems = read(text)

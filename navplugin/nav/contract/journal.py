@@ -7,7 +7,8 @@ from navplugin.nav.contract.page import Field, Kind, Page, Writer
 ENTRY_TYPES = ("Item", "Payment", "PerDiscount", "TotalDiscount", "IncomeExpense", "FreeText", "Coupon")
 LINE_STATUS = (" ", "Voided")
 TRANSACTION_TYPES = ("Logoff", "Logon", "Sales", "Payment", "Remove Tender", "Float Entry", "Change Tender",
-                     "Tender Decl.", "Voided", "Open Drawer", "NegAdj", "PhysInv", "Collect", "Cancelation")  # fmt: skip
+                     "Tender Decl.", "Voided", "Open Drawer", "NegAdj", "PhysInv", "Collect",
+                     "Cancelation")  # fmt: skip
 HEADER_STATUS = (" ", "Suspended", "Laid away", "Voided", "Training", "InUse")
 SALE_STATES = ("SALES", "PAYMENT", "SUSPENDED", "VOIDED", "POSTED")
 

@@ -61,8 +61,17 @@ def _expires(subject: Subject) -> object:
     return subject.expires_at.date() if subject.expires_at else None
 
 
-def _fact(caption: str, type: FilterType, doc: str, read: Callable[[Look], object], **more: bool) -> Fact:
-    return Fact(caption, type, doc, read, about=About.DISCOUNT, **more)
+def _fact(
+    caption: str,
+    type: FilterType,
+    doc: str,
+    read: Callable[[Look], object],
+    *,
+    money: bool = False,
+    amount: bool = False,
+    tells_points: bool = False,
+) -> Fact:
+    return Fact(caption, type, doc, read, About.DISCOUNT, money=money, amount=amount, tells_points=tells_points)
 
 
 _KIND = Fact("Value Kind", FilterType.OPTION, "amount or percent", _own(lambda s: s.value_kind), About.DISCOUNT,
