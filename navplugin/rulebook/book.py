@@ -131,9 +131,10 @@ class Rulebook:
 
 def _laid_over(below: tuple[_T, ...], above: tuple[_T, ...]) -> tuple[_T, ...]:
     """Replacements stand where the replaced one stood; the others come after."""
-    by_name = {x.replaces: x for x in above if x.replaces}
-    kept = tuple(by_name.get(x.name, x) for x in below)
-    return (*kept, *(x for x in above if not x.replaces))
+    by_name: dict[str, _T] = {x.replaces: x for x in above if x.replaces}
+    merged: list[_T] = [by_name.get(x.name, x) for x in below]
+    merged.extend(x for x in above if not x.replaces)
+    return tuple(merged)
 
 
 def hash_of(content: bytes) -> str:

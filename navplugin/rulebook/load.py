@@ -138,10 +138,11 @@ def _replaces_something(kind: str, name: str, target: str, span: Span, below: _R
     if kind == "text" and target != name:
         found.error(span, "bad-replaces", "a text replaces the one of its own name", f"write 'replaces = {name}'")
         return False
-    there: Mapping[str, object] = {"": below.rules, "text": below.texts, "stack": below.stacks}[kind]
+    names = {"": tuple(below.rules), "text": tuple(below.texts), "stack": tuple(below.stacks)}
+    there = names[kind]
     if target not in there:
         message = f"the shared rules have no {kind or 'rule'} '{target}'"
-        found.error(span, "bad-replaces", message, did_you_mean(target, tuple(there)))
+        found.error(span, "bad-replaces", message, did_you_mean(target, there))
         return False
     return True
 

@@ -193,7 +193,7 @@ def _exclude(first: Rule, second: Rule) -> bool:
 
 def _values(condition: RuleCondition) -> set[object]:
     """The values that the condition allows, where it lists them; empty where it does not."""
-    found = set()
+    found: set[object] = set()
     for term in terms(condition.filter.node):
         wild = term.pattern is not None and ("*" in term.pattern.text or "?" in term.pattern.text)
         if condition.negated or term.op != "=" or wild or "&" in condition.filter.text:
