@@ -93,7 +93,8 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
-        matcher.close()
+        if isinstance(matcher, DurableMatcher):
+            matcher.close()
         ledger.close()
 
 

@@ -19,18 +19,15 @@ import http.client
 import json
 import logging
 import re
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-import truststore
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from navplugin.core.errors import (
     AuthFailed,
@@ -42,6 +39,7 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
+from navplugin.wire import dump_json, is_untrusted, new_session, was_never_sent
 
 CONNECT = 2.0
 DEADLINE = 4.0
@@ -50,11 +48,6 @@ LARGEST = 8_000_000
 _NETWORK = (
     requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
 )  # fmt: skip
-_NOT_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-)
 _PRIVATE = re.compile(
     r"https?://\S+"  # addresses, which may be bearer secrets
     r"|[^\s@]+@[^\s@]+"  # e-mails
@@ -89,7 +82,7 @@ class AiqHttp:
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise Misconfigured("the AIQ API key is empty or holds characters that no key has", system="AIQ")
         self.base_url = base_url.rstrip("/")
-        self._key, self._session = api_key, session or open_session()
+        self._key, self._session = api_key, session or new_session()
         self._deadline, self._monotonic = deadline, monotonic
         # urllib3 writes every address at DEBUG: phones, e-mails and redemption tokens among them.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -148,7 +141,7 @@ class AiqHttp:
         headers = {"x-apikey": self._key, "content-type": "application/json", "accept": "application/json"}
         try:
             with self._session.request(
-                method, url, data=None if body is None else dump_json(body), headers=headers,
+                method, url, data=None if body is None else dump_json(body).encode(), headers=headers,
                 timeout=(min(CONNECT, self._deadline), self._deadline), allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
                 return response, self._body(response, until), None
@@ -176,9 +169,9 @@ class AiqHttp:
 
     def _no_answer(self, problem: Exception, where: str, *, wrote: bool) -> NavpluginError:
         name = type(problem).__name__
-        if any(isinstance(x, ssl.SSLCertVerificationError) for x in _causes(problem)):
+        if is_untrusted(problem):
             return self._problem(Unreachable, where, "AIQ's certificate is not trusted on this machine")
-        if isinstance(problem, requests.ConnectTimeout) or any(isinstance(x, _NOT_SENT) for x in _causes(problem)):
+        if was_never_sent(problem):
             return self._problem(Unreachable, where, "AIQ cannot be reached; check the network and the address")
         if wrote:
             return self._problem(UnknownOutcome, where, f"AIQ's answer never came ({name}); it may have taken effect")
@@ -209,33 +202,6 @@ class AiqHttp:
 
     def _problem(self, kind: type[NavpluginError], where: str, text: str) -> NavpluginError:
         return kind(f"{text}.", system="AIQ", where=where)
-
-
-def open_session() -> requests.Session:
-    """A session that trusts the system's certificates and looks at no proxy variables."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers["User-Agent"] = "navplugin"
-    session.mount("https://", _SystemTrust())
-    return session
-
-
-class _SystemTrust(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
-
-
-def dump_json(value: Any) -> str:
-    """JSON text whose decimals are numbers with all their digits."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(str(name))}:{dump_json(one)}" for name, one in value.items()) + "}"
-    return json.dumps(value)
 
 
 def _document(response: requests.Response, content: bytes) -> Any:
@@ -276,14 +242,3 @@ def _sentence(document: Any) -> str:
 def _retry_after(response: requests.Response) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text) else None
-
-
-def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """The problem and what it wraps: requests keeps urllib3's errors in its arguments, urllib3 its own in `reason`."""
-    waiting, seen = [problem], set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [x for x in (*one.args, getattr(one, "reason", None)) if isinstance(x, BaseException)]

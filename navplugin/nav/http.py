@@ -10,7 +10,6 @@ import http.client
 import json
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
+from navplugin.wire import is_untrusted, was_never_sent
 
 log = logging.getLogger("navplugin.nav")
 
@@ -48,11 +48,6 @@ MAX_PAGES = 1000
 _NETWORK = (
     requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
 )  # fmt: skip
-_NOT_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-)
 _CORRELATION = re.compile(r"\s*CorrelationId:\s*[0-9a-fA-F-]+\.?")
 _NOT_PUBLISHED = ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
 
@@ -181,10 +176,10 @@ class NavHttp:
         raise self._problem(UnknownOutcome, request.where, "NAV's answer to the write is unreadable; read the row back")
 
     def _no_answer(self, request: _Request, problem: Exception) -> NavpluginError:
-        if _is_untrusted(problem):
+        if is_untrusted(problem):
             text = "NAV's certificate is not trusted; name the company's own authority in ca-file"
             return self._problem(Unreachable, request.where, text)
-        if _was_never_sent(problem):
+        if was_never_sent(problem):
             text = "NAV cannot be reached; check that the service runs and that address and port are right"
             return self._problem(Unreachable, request.where, text)
         if request.reads:
@@ -272,23 +267,3 @@ def _error_of(document: Any) -> tuple[str, str]:
 
 def _seconds(text: str) -> float | None:
     return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()) else None
-
-
-def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """The problem and what it wraps: requests keeps urllib3's errors in its arguments, urllib3 its own in `reason`."""
-    waiting, seen = [problem], set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [x for x in (*one.args, getattr(one, "reason", None)) if isinstance(x, BaseException)]
-
-
-def _was_never_sent(problem: BaseException) -> bool:
-    return isinstance(problem, requests.ConnectTimeout) or any(isinstance(x, _NOT_SENT) for x in _causes(problem))
-
-
-def _is_untrusted(problem: BaseException) -> bool:
-    return any(isinstance(x, ssl.SSLCertVerificationError) for x in _causes(problem))

@@ -7,7 +7,6 @@ unset dates 0001-01-01 and 1753-01-01 are None here (nav-webservices.md 5, ls-po
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Mapping
@@ -159,16 +158,6 @@ def literal(field: Field, value: Any) -> str:
     if isinstance(shown, bool):
         return "true" if shown else "false"
     return format(shown, "f") if isinstance(shown, Decimal) else str(shown)
-
-
-def dump_json(body: Mapping[str, Any]) -> bytes:
-    """A flat JSON object whose decimals are numbers with all their digits."""
-    parts = [f"{json.dumps(name)}:{_dump(value)}" for name, value in body.items()]
-    return ("{" + ",".join(parts) + "}").encode()
-
-
-def _dump(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 # ---- addresses and queries ---------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from navplugin.core.errors import Misconfigured, ProtocolError
 from navplugin.core.model import Effect, Op, StagedRow
 from navplugin.nav.contract import BY_SERVICE, Page, Writer
 from navplugin.nav.http import NavHttp, Reply
-from navplugin.nav.odata import Model, dump_json, entity_path, to_json
+from navplugin.nav.odata import Model, entity_path, to_json
 from navplugin.nav.rows import read_row, staged
+from navplugin.wire import dump_json
 
 _RIGHTS = {Op.INSERT: "i", Op.UPDATE: "m", Op.DELETE: "d"}
 
@@ -29,14 +30,15 @@ class ODataWriter:
         body = {name: to_json(page.field(name), value) for name, value in fields.items()}
         if effect.op is Op.INSERT:
             keys = {name: to_json(page.field(name), value) for name, value in zip(page.key, effect.key, strict=True)}
-            reply = self._http.write("POST", page.service, page.service, dump_json({**keys, **body}))
+            reply = self._http.write("POST", page.service, page.service, dump_json({**keys, **body}).encode())
             return self._row(page, effect.key, reply)
         etag = _own_tag(page, effect)
         if effect.op is Op.DELETE:
             self._http.write("DELETE", entity_path(page, effect.key), page.service, etag=etag)
             return None
         path = entity_path(page, effect.key)
-        return self._row(page, effect.key, self._http.write("PATCH", path, page.service, dump_json(body), etag))
+        reply = self._http.write("PATCH", path, page.service, dump_json(body).encode(), etag)
+        return self._row(page, effect.key, reply)
 
     def _row(self, page: Page, key: tuple[Any, ...], reply: Reply) -> StagedRow:
         """What NAV made of it: triggers may change other fields (nav-webservices.md 0 no. 7)."""

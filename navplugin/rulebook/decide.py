@@ -33,7 +33,9 @@ class _Case:
         return self.look.subject.coupon_code if self.look.subject else ""
 
     def trace(self) -> RuleTrace:
-        note = "; ".join(dict.fromkeys(self.notes))
+        then = ", ".join(f"{call.verb.name} {call.word}".strip() for call in self.rule.calls)
+        notes = "; ".join(dict.fromkeys(self.notes))
+        note = f"{then} ({notes})" if notes else then
         return RuleTrace(
             self.rule.name, self.rule.moment.name, self.subject, self.verdict, self.acted, self.conditions, note
         )

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from navplugin.core.errors import ProtocolError
 from navplugin.core.model import GrantStatus
 from navplugin.nav.contract import BY_SERVICE, PAGES, Field, Kind
-from navplugin.nav.odata import Condition, Model, dump_json, entity_path, from_json, literal, to_json
+from navplugin.nav.odata import Condition, Model, entity_path, from_json, literal, to_json
+from navplugin.wire import dump_json
 
 CODE = Field("Code", Kind.CODE, 20)
 TEXT = Field("Text", Kind.TEXT, 10)

@@ -1,0 +1,85 @@
+"""What both adapters need of HTTP: sessions that trust the system's certificates, exact decimals, causes of errors."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import requests
+import truststore
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from navplugin.core.errors import Misconfigured
+
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+
+
+def new_session(ca_file: str = "") -> requests.Session:
+    """A session with checked HTTPS. ca_file: certificate of the company's own authority; Misconfigured if unusable.
+
+    Proxy variables and .netrc are not looked at: they would change who we are and where we go.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["User-Agent"] = "navplugin"
+    session.mount("https://", SystemTrustAdapter(ca_file))
+    return session
+
+
+class SystemTrustAdapter(HTTPAdapter):
+    """HTTPS checked against the system's certificates and, where given, one more file. It cannot be switched off."""
+
+    def __init__(self, ca_file: str = "") -> None:
+        self._context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if ca_file:
+            try:
+                self._context.load_verify_locations(cafile=ca_file)
+            except (OSError, ssl.SSLError) as wrong:
+                raise Misconfigured(f"ca-file {ca_file} cannot be used as a certificate file: {wrong}") from wrong
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Hand our context to every connection."""
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Certificates come from the context alone, not from a bundle in a package."""
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+
+def was_never_sent(problem: BaseException) -> bool:
+    """Whether no connection could be made, so that the request certainly had no effect."""
+    return isinstance(problem, requests.ConnectTimeout) or any(isinstance(x, _NOT_SENT) for x in _causes(problem))
+
+
+def is_untrusted(problem: BaseException) -> bool:
+    """Whether the server's certificate was refused."""
+    return any(isinstance(x, ssl.SSLCertVerificationError) for x in _causes(problem))
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """The problem and what it wraps: requests keeps urllib3's errors in its arguments, urllib3 its own in `reason`."""
+    waiting, seen = [problem], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [x for x in (*one.args, getattr(one, "reason", None)) if isinstance(x, BaseException)]
+
+
+def dump_json(value: Any) -> str:
+    """JSON text whose decimals are numbers with all their digits."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(str(name))}:{dump_json(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
