@@ -20,6 +20,9 @@ from navplugin.receipts.qr import qr_blocks
 from navplugin.simulator.app import PortInUse
 from navplugin.simulator.state import StateUnusable
 
+PAPER = 40
+"""Characters on a line of the simulated receipt printer."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -109,11 +112,13 @@ def _show_receipt(story: Story) -> None:
     if not story.slip:
         return
     out.print(f"\nReceipt of ({story.letter})", style="bold", markup=False)
+    payload = story.slip["qr_payload"]
     for line in story.slip["lines"]:
+        if payload and line.strip() and payload.startswith(line.strip()):
+            # The picture stands above its address, as on paper.
+            for blocks in qr_blocks(payload):
+                out.print(f"  {blocks.center(PAPER)}", markup=False)
         out.print(f"  {line}", markup=False)
-    if story.slip.get("qr_payload"):
-        for line in qr_blocks(story.slip["qr_payload"]):
-            out.print(f"  {line}", markup=False)
 
 
 def _show_table(stories: list[Story]) -> None:

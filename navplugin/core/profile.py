@@ -59,7 +59,7 @@ def _secret(value: str) -> str:
 def _number(low: float, high: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         number = parse_money(value)
-        if number is None or not low <= number <= high:
+        if number is None or not Decimal(str(low)) <= number <= Decimal(str(high)):
             raise BadValue(f"a number from {low:g} to {high:g}")
         return float(number)
 

@@ -82,10 +82,15 @@ class Play:
         found: list[dict[str, Any]] = self.stage.state()["staged"][service]
         return [row for row in found if row["Receipt_No"] == self.story.receipt_no]
 
-    def wait_rows(self, service: str, what: str) -> list[dict[str, Any]]:
-        """Until the worker has written to this page."""
-        rows: list[dict[str, Any]] = self.stage.wait(what, lambda: self.rows(service))
-        return rows
+    def wait_rows(self, service: str, what: str, count: int = 1) -> list[dict[str, Any]]:
+        """Until the worker has written so many rows to this page."""
+
+        def look() -> list[dict[str, Any]]:
+            rows = self.rows(service)
+            return rows if len(rows) >= count else []
+
+        found: list[dict[str, Any]] = self.stage.wait(what, look)
+        return found
 
     def redemptions(self) -> list[dict[str, Any]]:
         """Redemptions with this receipt number in AIQ."""

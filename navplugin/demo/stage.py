@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ LOOK_EVERY_SECONDS = 0.05
 KEY_VARIABLE = "NAVPLUGIN_DEMO_KEY"
 
 PROFILE = """\
-# The profile of the demo: every key of it is explained in README.md.
+# The profile of the demo. For a site of your own begin with the one in README.md.
 [nav]
 url = {url}/NAV/ODataV4
 company = CRONUS Cannabis
@@ -91,8 +92,8 @@ class Stage:
 
     def wait(self, what: str, found: Callable[[], Any]) -> Any:
         """Look until `found` gives something; DemoFailed when it never does."""
-        never = Event()
-        for _ in range(int(PATIENCE_SECONDS / LOOK_EVERY_SECONDS)):
+        never, until = Event(), time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
             result = found()
             if result:
                 return result

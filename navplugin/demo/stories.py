@@ -119,6 +119,8 @@ def redeem(play: Play) -> None:
 def void(play: Play) -> None:
     """The same with the sale voided before it is paid."""
     _to_total(play, "M1004")
+    end = play.claim_end("OPEN")
+    play.step("navplugin ledger list", "the points are promised", f"claim {end}", True)
     screen = play.press("void")
     play.step("voids the sale", "state VOIDED", f"state {screen['state']}", screen["state"] == "VOIDED")
     end = play.claim_end("RELEASED")
@@ -146,7 +148,7 @@ def lose_the_answer(play: Play) -> None:
 def _to_total(play: Play, card: str) -> None:
     """Check-in, the wallet at 75.00 and at 120.00, the pick, [Total]."""
     play.press("check-in", member_card_no=card)
-    rows = play.wait_rows(GRANTS, "the wallet's discounts")
+    rows = play.wait_rows(GRANTS, "the wallet's discounts", 3)
     play.step("is checked in", "the wallet is in NAV", f"{len(rows)} discounts granted", len(rows) == 3)
     play.press("add-item", item_no="FLOWER")
     listed = _codes(play.press("wallet"))

@@ -65,7 +65,7 @@ def test_a_receipt_never_shows_a_points_balance(played: dict[str, Any]) -> None:
 
 def test_why_a_discount_was_not_offered_is_one_sentence(played: dict[str, Any]) -> None:
     (step,) = [s for s in story(played, "c")["steps"] if "rules explain" in s["title"]]
-    assert step["seen"] == "AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)"
+    assert step["seen"] == "AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)."
 
 
 def test_the_log_holds_no_secret_and_no_personal_data(played: dict[str, Any]) -> None:

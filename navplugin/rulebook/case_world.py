@@ -1,0 +1,336 @@
+"""The sale that a case describes in a few lines: every key has a default, an unknown key is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from navplugin.core.model import (
+    Benefit,
+    Grant,
+    GrantStatus,
+    Journal,
+    JournalLine,
+    LoyaltyStatus,
+    Member,
+    Offer,
+    Persona,
+    Prompt,
+    Sale,
+    SaleState,
+    Situation,
+    Snapshot,
+    StaffAction,
+    StoreSettings,
+    Wallet,
+    WalletDiscount,
+)
+from navplugin.core.money import ZERO, parse_money
+from navplugin.core.problems import did_you_mean
+
+RECEIPT, GUID, CARD = "0000P0001000000001", "6f3c1c9e-0000-4000-8000-000000000001", "M1001"
+FOOTERS = {"wallet": "WALLET-00000000", "signup": "SIGNUP-00000000", "plain": "PLAIN-00000000"}
+TERMS = "Would you like to join our loyalty programme?"
+_LINE = re.compile(r"(?:(?P<quantity>-?[\d.]+)\s*x\s*)?(?P<price>-?[\d.]+)(?:\s+less\s+(?P<less>[\d.]+))?"
+                   r"(?:\s+in\s+(?P<category>\S+))?")  # fmt: skip
+_VALUE = re.compile(r"(?P<value>[\d.]+)(?P<percent>\s*%)?\s+off(?:\s+for\s+(?P<points>[\d.]+))?(?P<rest>.*)")
+_OFFER = re.compile(r"(?:trigger\s+(?P<trigger>[\d.]+))?(?P<none>none|disabled)?")
+
+
+class BadCase(ValueError):
+    """A key or value that a case cannot have."""
+
+    def __init__(self, message: str, hint: str = "", *, is_key: bool = False) -> None:
+        super().__init__(message)
+        self.hint, self.is_key = hint, is_key
+
+
+@dataclass(slots=True)
+class SaleBuilder:
+    """Collects the keys of a case and builds the situation."""
+
+    plain: dict[str, Any] = field(default_factory=dict)
+    lines: list[JournalLine] = field(default_factory=list)
+    discounts: dict[str, WalletDiscount] = field(default_factory=dict)
+    offers: dict[str, str] = field(default_factory=dict)
+    triggers: dict[str, Decimal] = field(default_factory=dict)
+
+    def put(self, key: str, value: str) -> None:
+        """One entry of the case. Raises BadCase."""
+        word, _, name = key.partition(" ")
+        if word in _NAMED and name.strip():
+            _NAMED[word](self, name.strip(), value)
+        elif key in _KEYS:
+            self.plain[key] = _KEYS[key](value)
+        else:
+            known = (*_KEYS, *(f"{w} NAME" for w in _NAMED))
+            raise BadCase(f"'{key}' is not a key of a case", did_you_mean(key, known), is_key=True)
+
+    def get(self, key: str, default: Any) -> Any:
+        """The value of a plain key."""
+        return self.plain.get(key, default)
+
+    # ---- build -----------------------------------------------------------------------------------------------------
+
+    def build(self) -> Situation:
+        """The situation as the worker would have read it."""
+        store = StoreSettings(
+            store_no=self.get("store", "S0001"),
+            time_zone=self.get("time zone", "UTC"),
+            language=self.get("language", "en"),
+            closing_time=self.get("closing time", ""),
+            signup_terms=self.get("terms", TERMS),
+            pin=self.get("pin", False),
+            minimum_judged=self.get("minimum judged", "before"),
+            reached=self.get("reached", "at-least"),
+        )
+        local: datetime = self.get("now", datetime(2026, 5, 1, 12, 0))
+        now = local.replace(tzinfo=ZoneInfo(store.time_zone)).astimezone(UTC)
+        card = self.get("member", CARD)
+        status: LoyaltyStatus | None = self.get("loyalty", LoyaltyStatus.MEMBER)
+        member = status is LoyaltyStatus.MEMBER
+        known = bool(card) and status is not None
+        return Situation(
+            snapshot=self._snapshot(card, store, now),
+            now=now,
+            store=store,
+            member=self._member(card) if card else None,
+            persona=Persona(status, "contact", now) if known and status is not None else None,
+            wallet=self._wallet(now) if known and member else None,
+            offers=self._offers(),
+            held=self.get("held", ZERO),
+            footer_codes=FOOTERS,
+        )
+
+    def _snapshot(self, card: str, store: StoreSettings, now: datetime) -> Snapshot:
+        state: SaleState = self.get("state", SaleState.SALES)
+        terminal, staff = self.get("terminal", "P0001"), self.get("staff", "101")
+        sale = Sale(RECEIPT, GUID, store.store_no, terminal, staff, card, state, "", "check-in", now, 1)
+        journal = Journal(
+            RECEIPT, store.store_no, terminal, staff, card, self.get("return", False),
+            sales_type=self.get("sales type", ""), customer_no=self.get("customer", ""),
+            trans_date=now.astimezone(ZoneInfo(store.time_zone)).date(), lines=tuple(self.lines),
+        )  # fmt: skip
+        asked = (StaffAction(1, "GetStatus", RECEIPT, "New", staff, card),) if self.get("status asked", False) else ()
+        return Snapshot(
+            company="CRONUS",
+            sale=sale,
+            journal=journal if state.is_open else None,
+            posted=None,
+            actions=asked,
+            grants=self._picks(card, now),
+            prompts=self._prompts(card),
+        )
+
+    def _member(self, card: str) -> Member:
+        return Member(
+            card,
+            mobile_phone_no=self.get("phone", "5550100000"),
+            e_mail=self.get("e-mail", ""),
+            date_of_birth=self.get("born", date(1985, 6, 15)),
+            club_code=self.get("club", ""),
+            scheme_code=self.get("scheme", ""),
+            blocked=self.get("blocked member", False),
+        )
+
+    def _wallet(self, now: datetime) -> Wallet:
+        points: Decimal | None = self.get("points", Decimal(1000))
+        return Wallet("contact", points, points is None, tuple(self.discounts.values()), now)
+
+    def _offers(self) -> tuple[Offer, ...]:
+        """An enabled offer for every wallet discount, unless the case says otherwise."""
+        out = []
+        for code, discount in self.discounts.items():
+            state = self.offers.get(code, "")
+            if state == "none":
+                continue
+            percent = discount.percentage_value is not None
+            value = (discount.percentage_value if percent else discount.dollar_value) or ZERO
+            benefit = Benefit(ZERO, "percent" if percent else "amount", value)
+            trigger = self.triggers.get(code, ZERO)
+            offer_no = f"TDO-{code}"[:20]
+            out.append(Offer(offer_no, code, state != "disabled", code, amount_to_trigger=trigger, benefits=(benefit,)))
+        return tuple(out)
+
+    def _picks(self, card: str, now: datetime) -> tuple[Grant, ...]:
+        """Picks in the order in which the case names them."""
+        out = []
+        for place, code in enumerate(self.get("picked", ())):
+            discount = self.discounts.get(code) or WalletDiscount("", code, code)
+            percent = discount.percentage_value is not None
+            value = (discount.percentage_value if percent else discount.dollar_value) or ZERO
+            out.append(
+                Grant(
+                    RECEIPT, code, f"TDO-{code}"[:20], discount.discount_id, discount.name,
+                    "percent" if percent else "amount", value, discount.points_cost, ZERO, ZERO, "", False, card, "",
+                    "", "", GrantStatus.INSERTED, now.replace(minute=place), "101", 0, ZERO,
+                )
+            )  # fmt: skip
+        return tuple(out)
+
+    def _prompts(self, card: str) -> tuple[Prompt, ...]:
+        answer = self.get("answer", "")
+        if not answer:
+            return ()
+        return (Prompt(RECEIPT, "0" * 20, card, "Confirm", "SIGNUP", (TERMS, "", ""), None, answer, None, "101"),)
+
+
+# ---- values --------------------------------------------------------------------------------------------------------
+
+
+def _put_line(builder: SaleBuilder, name: str, value: str) -> None:
+    match = _LINE.fullmatch(value)
+    price = parse_money(match["price"]) if match else None
+    quantity = parse_money((match and match["quantity"]) or "1")
+    less = parse_money((match and match["less"]) or "0")
+    if match is None or price is None or quantity is None or less is None:
+        raise BadCase(f"'{value}' is not a line", "write '75.00', '2 x 37.50', '50.00 less 5.00 in VAPE'")
+    number = (len(builder.lines) + 1) * 10000
+    builder.lines.append(
+        JournalLine(
+            number, "Item", name.upper(), name, quantity, price, quantity * price - less, less, less,
+            item_category_code=(match["category"] or "").upper(),
+        )
+    )  # fmt: skip
+
+
+def _put_discount(builder: SaleBuilder, name: str, value: str) -> None:
+    match = _VALUE.fullmatch(value)
+    amount = parse_money(match["value"]) if match else None
+    points = parse_money((match and match["points"]) or "0")
+    words = match["rest"].split() if match else []
+    if match is None or amount is None or points is None or not set(words) <= {"points", "tier", "locked"}:
+        raise BadCase(
+            f"'{value}' is not a discount", "write '10.00 off for 100', '15 % off', '5 off tier', '... locked'"
+        )
+    code, percent = name.upper(), match["percent"] is not None
+    builder.discounts[code] = WalletDiscount(
+        f"id-{code}", code, name, points, "locked" not in words,
+        dollar_value=None if percent else amount, percentage_value=amount if percent else None, tier="tier" in words,
+        redemption_url="https://example.invalid",
+    )  # fmt: skip
+
+
+def _put_offer(builder: SaleBuilder, name: str, value: str) -> None:
+    match = _OFFER.fullmatch(value)
+    trigger = parse_money((match and match["trigger"]) or "0")
+    if match is None or trigger is None or not value:
+        raise BadCase(f"'{value}' is not an offer", "write 'trigger 50.00', 'none' or 'disabled'")
+    builder.offers[name.upper()] = match["none"] or ""
+    builder.triggers[name.upper()] = trigger
+
+
+_NAMED: dict[str, Callable[[SaleBuilder, str, str], None]] = {
+    "line": _put_line,
+    "discount": _put_discount,
+    "offer": _put_offer,
+}
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _code(value: str) -> str:
+    return value.upper()
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise BadCase(f"'{value}' cannot stand here", did_you_mean(value, words))
+        return value
+
+    return read
+
+
+def _yes_no(value: str) -> bool:
+    if value.casefold() not in ("yes", "no"):
+        raise BadCase(f"'{value}' is neither yes nor no", "write yes or no")
+    return value.casefold() == "yes"
+
+
+def _number(value: str) -> Decimal:
+    number = parse_money(value)
+    if number is None:
+        raise BadCase(f"'{value}' is not a number", "digits and one point, no thousands separator")
+    return number
+
+
+def _points(value: str) -> Decimal | None:
+    return None if value == "hidden" else _number(value)
+
+
+def _loyalty(value: str) -> LoyaltyStatus | None:
+    if value == "no answer":
+        return None
+    return LoyaltyStatus(_one_of(*(s.value for s in LoyaltyStatus), "no answer")(value))
+
+
+def _state(value: str) -> SaleState:
+    return SaleState(_one_of(*(s.value for s in SaleState))(value))
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise BadCase(f"'{value}' is not a time zone", "write for instance America/Denver") from unknown
+    return value
+
+
+def _moment(value: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    except ValueError as wrong:
+        raise BadCase(f"'{value}' is not a time", "write 2026-05-01 12:00, in the store's zone") from wrong
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError as wrong:
+        raise BadCase(f"'{value}' is not a day", "write 1985-06-15, or nothing") from wrong
+
+
+def _codes(value: str) -> tuple[str, ...]:
+    return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+
+
+_KEYS: dict[str, Callable[[str], Any]] = {
+    "store": _code,
+    "terminal": _code,
+    "staff": _code,
+    "time zone": _zone,
+    "now": _moment,
+    "language": _text,
+    "closing time": _text,
+    "terms": _text,
+    "pin": _yes_no,
+    "minimum judged": _one_of("before", "after"),
+    "reached": _one_of("at-least", "above"),
+    "state": _state,
+    "return": _yes_no,
+    "sales type": _code,
+    "customer": _code,
+    "status asked": _yes_no,
+    "member": _code,
+    "phone": _text,
+    "e-mail": _text,
+    "born": _day,
+    "club": _code,
+    "scheme": _code,
+    "blocked member": _yes_no,
+    "loyalty": _loyalty,
+    "points": _points,
+    "held": _number,
+    "answer": _one_of("Yes", "No"),
+    "picked": _codes,
+}
+KEYS = (*_KEYS, *(f"{word} NAME" for word in _NAMED))
+"""Every key that a case may have beside its expectations."""

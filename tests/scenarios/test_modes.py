@@ -1,0 +1,41 @@
+"""Points taken at the pick, at [Total] or at posting: the same sale over real HTTP, sold and voided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from navplugin.demo.play import Play, Story
+from navplugin.demo.stage import Stage, set_stage
+from navplugin.demo.stories import redeem, void
+
+
+@pytest.fixture(scope="module", params=["posted", "total", "select"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A worker with this `redeem-at`, and an AIQ that gives points back."""
+    mode: str = request.param
+    with set_stage(tmp_path_factory.mktemp(mode), changes={"redeem-at": mode}) as one:
+        one.simulator.set_doc("aiq.settings", {"refund": True})
+        yield one
+
+
+def play(stage: Stage, act: Any, letter: str) -> Story:
+    story = Story(letter, "")
+    act(Play(stage, story, "P0001", lambda step: None))
+    return story
+
+
+def faults(story: Story) -> list[tuple[str, str, str]]:
+    return [(s.title, s.expected, s.seen) for s in story.steps if not s.ok]
+
+
+def test_a_sale_takes_the_points_once(stage: Stage) -> None:
+    story = play(stage, redeem, "f")
+    assert story.ok, (faults(story), story.expected, story.seen)
+
+
+def test_a_voided_sale_leaves_the_points_where_they_were(stage: Stage) -> None:
+    story = play(stage, void, "d")
+    assert story.ok, (faults(story), story.expected, story.seen)
