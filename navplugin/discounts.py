@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from navplugin.core.model import Benefit, Journal, Offer
+from navplugin.core.model import Benefit, GrantStatus, Journal, Offer, SaleState, Snapshot
 from navplugin.core.money import ZERO, round_money
 
 HUNDRED = Decimal(100)
@@ -54,6 +54,24 @@ def basket_of(journal: Journal) -> tuple[BasketLine, ...]:
     """The basket of an open sale, as it stands before offers at [Total]."""
     return tuple(
         BasketLine(x.line_no, x.number, x.quantity * x.price, x.amount + x.total_disc_amount) for x in journal.items
+    )
+
+
+def differences(
+    snapshot: Snapshot, offers: Iterable[Offer], *, minimum_judged: str, reached: str, precision: Decimal
+) -> tuple[str, ...]:
+    """Where [Total] gave another amount than was predicted: reported, never corrected (design.md 6)."""
+    applied = [g for g in snapshot.grants if g.status is GrantStatus.APPLIED]
+    if snapshot.journal is None or snapshot.sale.state is not SaleState.PAYMENT or not applied:
+        return ()
+    codes = snapshot.journal.coupon_codes
+    found = predict(
+        basket_of(snapshot.journal), offers, codes, minimum_judged=minimum_judged, reached=reached, precision=precision
+    )
+    return tuple(
+        f"{g.coupon_code}: [Total] gave {g.applied_amount:.2f}, {found.amount_of(g.coupon_code):.2f} was predicted"
+        for g in applied
+        if g.coupon_code in codes and g.applied_amount != found.amount_of(g.coupon_code)
     )
 
 

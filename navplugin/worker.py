@@ -27,6 +27,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
+from navplugin.discounts import differences
 from navplugin.ledger import SqlLedger
 from navplugin.people import Answer, People
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
@@ -293,7 +294,14 @@ class Worker:
         if decision.trace:
             body = self.company.save_trace(situation, decision)
             self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
-        for text in decision.reports:
+        differing = differences(
+            situation.snapshot,
+            situation.offers,
+            minimum_judged=situation.store.minimum_judged,
+            reached=situation.store.reached,
+            precision=situation.store.currency_precision,
+        )
+        for text in (*decision.reports, *differing):
             self.ledger.add_report(sale.receipt_no, text, now)
 
     def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import typer
 
@@ -11,6 +12,10 @@ from navplugin.cli.output import Exit
 
 GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "check", "demo")
 """Modules of this package that register commands, in the order of --help."""
+
+
+# Typer brings its own copy of click in newer versions: the base of its errors is found by name.
+_MISUSE: type[Any] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 def build_app() -> typer.Typer:
@@ -29,15 +34,13 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script. Misuse ends with exit code 3 and one sentence."""
-    import click
-
     try:
         code = build_app()(standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         code = stop.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = 130
-    except click.ClickException as wrong:
+    except _MISUSE as wrong:
         wrong.show()
         code = int(Exit.MISUSE)
     sys.exit(code if isinstance(code, int) else 0)

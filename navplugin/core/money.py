@@ -28,8 +28,3 @@ def show_money(amount: Decimal, precision: Decimal = CENT) -> str:
     """Fixed point text at the precision's number of digits: 75.00."""
     digits = max(0, -int(precision.as_tuple().exponent))
     return f"{amount:.{digits}f}"
-
-
-def to_minor_units(amount: Decimal, precision: Decimal = CENT) -> int:
-    """Whole multiples of the precision; only for seams that carry no decimals."""
-    return int(round_money(amount, precision) / precision)

@@ -115,7 +115,7 @@ def test_every_problem_of_every_file_is_said_and_nothing_is_half_loaded(tmp_path
     code, out, _ = navplugin("check", str(tmp_path / "site.ini"), str(rules), str(templates))
     assert code == 1
     assert "receipt-width cannot be '41'" in out
-    assert "bad.ini:2:8" in out
+    assert "bad.ini:2:6" in out
     assert "did you mean 'wallet'?" in out
     assert "bad.ini:3:4" in out
     assert "did you mean 'Amount Short'?" in out

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from navplugin.core.model import Benefit, Offer
 from navplugin.core.money import ZERO
-from navplugin.discounts import BasketLine, predict, share_out
+from navplugin.discounts import BasketLine, differences, predict, share_out
 from navplugin.simulator.offers import SaleFacts, ScannedLine, TotalOffer, total_discounts
+from tests.conftest import ScriptedClock
+from tests.unit.money_till import Till
 
 CENT = Decimal("0.01")
 D = Decimal
@@ -158,3 +160,14 @@ def test_shares_add_up_and_never_exceed_what_a_line_costs(sale: tuple[list[Baske
         for line_no, share in one.shares.items():
             taken[line_no] += share
     assert all(0 <= taken[x.line_no] <= x.amount for x in lines)
+
+
+def test_an_amount_of_nav_that_differs_from_the_prediction_is_reported() -> None:
+    till = Till("R1", "posted", ScriptedClock())
+    till.press("pick:AP0004")
+    till.press("total")
+    settings = {"minimum_judged": "before", "reached": "at-least", "precision": CENT}
+    assert differences(till.snapshot(), [offer()], **settings) == ()  # type: ignore[arg-type]
+    assert differences(till.snapshot(), [offer(value="80")], **settings) == (  # type: ignore[arg-type]
+        "AP0004: [Total] gave 100.00, 80.00 was predicted",
+    )
