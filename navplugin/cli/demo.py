@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from navplugin.cli.output import Exit, emit_table, fail, out
 from navplugin.demo.play import Step, Story
@@ -40,6 +41,7 @@ def demo(
         fail("--json goes with --play: it writes what the played story did")
     with ExitStack() as stack:
         try:
+            out.print("Starting a simulated NAV, till and AIQ, and the worker ...", markup=False)
             folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="navplugin-demo-")))
             stage = stack.enter_context(set_stage(folder, port))
             if not play:
@@ -102,8 +104,8 @@ def _play(stage: Stage) -> list[Story]:
 
 def _show_step(step: Step) -> None:
     mark, style = ("ok  ", "green") if step.ok else ("FAIL", "red")
-    out.print(f"  [{style}]{mark}[/{style}] ", end="")
-    out.print(f"{step.title}: {step.seen}", markup=False)
+    # One print for one line: the progress bar is drawn between two of them.
+    out.print(Text.assemble("  ", (mark, style), f" {step.title}: {step.seen}"))
     if not step.ok:
         out.print(f"       expected: {step.expected}", style="red", markup=False)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from navplugin.core.model import (
     Benefit,
@@ -32,6 +32,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO, parse_money
 from navplugin.core.problems import did_you_mean
+from navplugin.rulebook.case_keys import KEYS, BadCase
 
 RECEIPT, GUID, CARD = "0000P0001000000001", "6f3c1c9e-0000-4000-8000-000000000001", "M1001"
 FOOTERS = {"wallet": "WALLET-00000000", "signup": "SIGNUP-00000000", "plain": "PLAIN-00000000"}
@@ -40,14 +41,6 @@ _LINE = re.compile(r"(?:(?P<quantity>-?[\d.]+)\s*x\s*)?(?P<price>-?[\d.]+)(?:\s+
                    r"(?:\s+in\s+(?P<category>\S+))?")  # fmt: skip
 _VALUE = re.compile(r"(?P<value>[\d.]+)(?P<percent>\s*%)?\s+off(?:\s+for\s+(?P<points>[\d.]+))?(?P<rest>.*)")
 _OFFER = re.compile(r"(?:trigger\s+(?P<trigger>[\d.]+))?(?P<none>none|disabled)?")
-
-
-class BadCase(ValueError):
-    """A key or value that a case cannot have."""
-
-    def __init__(self, message: str, hint: str = "", *, is_key: bool = False) -> None:
-        super().__init__(message)
-        self.hint, self.is_key = hint, is_key
 
 
 @dataclass(slots=True)
@@ -65,10 +58,10 @@ class SaleBuilder:
         word, _, name = key.partition(" ")
         if word in _NAMED and name.strip():
             _NAMED[word](self, name.strip(), value)
-        elif key in _KEYS:
-            self.plain[key] = _KEYS[key](value)
+        elif key in KEYS:
+            self.plain[key] = KEYS[key][0](value)
         else:
-            known = (*_KEYS, *(f"{w} NAME" for w in _NAMED))
+            known = (*KEYS, *(f"{w} NAME" for w in _NAMED))
             raise BadCase(f"'{key}' is not a key of a case", did_you_mean(key, known), is_key=True)
 
     def get(self, key: str, default: Any) -> Any:
@@ -180,9 +173,6 @@ class SaleBuilder:
         return (Prompt(RECEIPT, "0" * 20, card, "Confirm", "SIGNUP", (TERMS, "", ""), None, answer, None, "101"),)
 
 
-# ---- values --------------------------------------------------------------------------------------------------------
-
-
 def _put_line(builder: SaleBuilder, name: str, value: str) -> None:
     match = _LINE.fullmatch(value)
     price = parse_money(match["price"]) if match else None
@@ -230,107 +220,3 @@ _NAMED: dict[str, Callable[[SaleBuilder, str, str], None]] = {
     "discount": _put_discount,
     "offer": _put_offer,
 }
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _code(value: str) -> str:
-    return value.upper()
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in words:
-            raise BadCase(f"'{value}' cannot stand here", did_you_mean(value, words))
-        return value
-
-    return read
-
-
-def _yes_no(value: str) -> bool:
-    if value.casefold() not in ("yes", "no"):
-        raise BadCase(f"'{value}' is neither yes nor no", "write yes or no")
-    return value.casefold() == "yes"
-
-
-def _number(value: str) -> Decimal:
-    number = parse_money(value)
-    if number is None:
-        raise BadCase(f"'{value}' is not a number", "digits and one point, no thousands separator")
-    return number
-
-
-def _points(value: str) -> Decimal | None:
-    return None if value == "hidden" else _number(value)
-
-
-def _loyalty(value: str) -> LoyaltyStatus | None:
-    if value == "no answer":
-        return None
-    return LoyaltyStatus(_one_of(*(s.value for s in LoyaltyStatus), "no answer")(value))
-
-
-def _state(value: str) -> SaleState:
-    return SaleState(_one_of(*(s.value for s in SaleState))(value))
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
-        raise BadCase(f"'{value}' is not a time zone", "write for instance America/Denver") from unknown
-    return value
-
-
-def _moment(value: str) -> datetime:
-    try:
-        return datetime.fromisoformat(value).replace(tzinfo=None)
-    except ValueError as wrong:
-        raise BadCase(f"'{value}' is not a time", "write 2026-05-01 12:00, in the store's zone") from wrong
-
-
-def _day(value: str) -> date | None:
-    try:
-        return date.fromisoformat(value) if value else None
-    except ValueError as wrong:
-        raise BadCase(f"'{value}' is not a day", "write 1985-06-15, or nothing") from wrong
-
-
-def _codes(value: str) -> tuple[str, ...]:
-    return tuple(part.strip().upper() for part in value.split(",") if part.strip())
-
-
-_KEYS: dict[str, Callable[[str], Any]] = {
-    "store": _code,
-    "terminal": _code,
-    "staff": _code,
-    "time zone": _zone,
-    "now": _moment,
-    "language": _text,
-    "closing time": _text,
-    "terms": _text,
-    "pin": _yes_no,
-    "minimum judged": _one_of("before", "after"),
-    "reached": _one_of("at-least", "above"),
-    "state": _state,
-    "return": _yes_no,
-    "sales type": _code,
-    "customer": _code,
-    "status asked": _yes_no,
-    "member": _code,
-    "phone": _text,
-    "e-mail": _text,
-    "born": _day,
-    "club": _code,
-    "scheme": _code,
-    "blocked member": _yes_no,
-    "loyalty": _loyalty,
-    "points": _points,
-    "held": _number,
-    "answer": _one_of("Yes", "No"),
-    "picked": _codes,
-}
-KEYS = (*_KEYS, *(f"{word} NAME" for word in _NAMED))
-"""Every key that a case may have beside its expectations."""

@@ -11,7 +11,8 @@ from navplugin.core.money import parse_money
 from navplugin.core.ports import Matcher
 from navplugin.core.problems import Level, Problem, Span, did_you_mean
 from navplugin.rulebook.book import Rulebook
-from navplugin.rulebook.case_world import BadCase, SaleBuilder
+from navplugin.rulebook.case_keys import BadCase
+from navplugin.rulebook.case_world import SaleBuilder
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.facts.look import look_at
 from navplugin.rulebook.sentences import shortfall
@@ -223,5 +224,19 @@ def _error(span: Span, code: str, message: str, hint: str) -> Problem:
     return Problem(span, Level.ERROR, code, message, hint)
 
 
-EXPECTATIONS = tuple(_SEEN)
-"""What may stand behind `expect`; blocked, min balance, min amount and needs pin want a coupon code too."""
+EXPECTATIONS = (
+    ("prompt", "codes of the prompts: SIGNUP, or the name of a message"),
+    ("prompt text", "what they say"),
+    ("status", "Member_Status"),
+    ("status text", "what [Get Loyalty Status] shows"),
+    ("footer", "the name of the receipt template"),
+    ("offered", "coupon codes that [AIQ Wallet] lists on the sale as it is"),
+    ("granted", "coupon codes that have a row, listed or not"),
+    ("blocked", "with a coupon code: its Blocked_Text"),
+    ("min balance", "with a coupon code: its Min_Balance"),
+    ("min amount", "with a coupon code: its Min_Amount"),
+    ("needs pin", "with a coupon code: Yes or No"),
+    ("taken off", "coupon codes of picks that must go; with a coupon code: the sentence"),
+    ("reports", "how many lines the ledger gets"),
+)
+"""What may stand behind `expect`, and what is compared."""

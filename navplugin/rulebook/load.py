@@ -47,9 +47,7 @@ def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, 
     for store in sorted({store for store, _ in read if store}):
         own = _read_layer([ini for name, ini in read if name == store], shared, found)
         layers[store] = _layer(own, _content(files, store))
-    if not shared.rules and not has_errors(found.problems) and not any(ini.sections for _, ini in read):
-        path = files[0][0] if files else "rules"
-        found.error(Span(path), "no-rules", "there is no rule in these files", "write a section with 'on' and 'then'")
+    _check_empty([ini for _, ini in read], found)
     book = _book(shared, layers, _content(files, ""))
     warn_of_ties(book.rules, found)
     for store in layers:
@@ -58,6 +56,16 @@ def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, 
         found.problems += [p for p in more.problems if p not in found.problems]
     problems = _sourced([ini for _, ini in read], found.problems)
     return (None if has_errors(problems) else book), problems
+
+
+def _check_empty(files: Sequence[IniFile], found: Findings) -> None:
+    empty = [ini for ini in files if not ini.sections and not ini.problems]
+    if len(empty) == len(files):
+        path = files[0].path if files else "rules"
+        found.error(Span(path), "no-rules", "there is no rule in these files", "write a section with 'on' and 'then'")
+        return
+    for ini in empty:
+        found.warn(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
 
 
 def store_of(path: str) -> str:
@@ -71,8 +79,6 @@ def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Finding
     own = _Reading()
     sections: dict[str, list[tuple[str, Section]]] = {kind: [] for kind in (*KINDS, "")}
     for ini in files:
-        if not ini.sections and not ini.problems:
-            found.warn(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
         for section in ini.sections:
             kind, name = _kind(section)
             if _is_named_once(kind, name, section, own, below, found):
@@ -120,31 +126,28 @@ def _is_named_once(
     own.places[key] = section.span
     replaces = section.get("replaces")
     if replaces is not None:
-        return _replaces_something(kind, name, replaces.value, replaces.value_span, below, found)
-    if below is not None and key in below.places:
+        _check_replaces(kind, name, replaces.value, replaces.value_span, below, found)
+    elif below is not None and key in below.places:
         message = f"the shared rules have a section [{section.name}]"
         found.error(section.span, "doubled-section", message, f"write 'replaces = {name}', or choose another name")
         return False
     return True
 
 
-def _replaces_something(kind: str, name: str, target: str, span: Span, below: _Reading | None, found: Findings) -> bool:
+def _check_replaces(kind: str, name: str, target: str, span: Span, below: _Reading | None, found: Findings) -> None:
     if below is None:
         found.error(span, "bad-replaces", "'replaces' belongs into rules/stores/<Store No.>", "take the line out")
-        return False
+        return
     if kind == "fact":
         found.error(span, "bad-replaces", "a made fact cannot be replaced", "give it a name of its own")
-        return False
+        return
     if kind == "text" and target != name:
         found.error(span, "bad-replaces", "a text replaces the one of its own name", f"write 'replaces = {name}'")
-        return False
-    names = {"": tuple(below.rules), "text": tuple(below.texts), "stack": tuple(below.stacks)}
-    there = names[kind]
+        return
+    there = {"": tuple(below.rules), "text": tuple(below.texts), "stack": tuple(below.stacks)}[kind]
     if target not in there:
         message = f"the shared rules have no {kind or 'rule'} '{target}'"
         found.error(span, "bad-replaces", message, did_you_mean(target, there))
-        return False
-    return True
 
 
 def _layer(own: _Reading, content: bytes) -> Layer:

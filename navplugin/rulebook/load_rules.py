@@ -132,9 +132,10 @@ def read_stack(
     check_keys(section, ("keep", "text", "replaces", *SWITCH_KEYS), found, "a stack")
     check_words(section, ("among",), found, "a stack")
     among = read_conditions(section, facts, None, found)
-    for condition, read in zip(section.conditions, among, strict=False):
-        if read.fact.about is not About.DISCOUNT:
-            message = f"'{read.fact.caption}' says nothing of a wallet discount, and a stack can withhold nothing else"
+    for condition in section.conditions:
+        fact = facts.get(condition.fact)
+        if fact is not None and fact.about is not About.DISCOUNT:
+            message = f"'{fact.caption}' says nothing of a wallet discount, and a stack can withhold nothing else"
             hint = "name the discounts by Coupon Code; a discount that LS gives by itself is stopped in NAV only"
             found.error(condition.fact_span, "stack-not-discounts", message, hint)
     entry = require(section, "keep", found, "the stack", "keep = first-chosen 1")

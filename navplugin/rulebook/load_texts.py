@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from navplugin.core.inifile import Entry, Section
 from navplugin.core.problems import Span, did_you_mean
 from navplugin.rulebook.facts.look import Fact
-from navplugin.rulebook.facts.made import METHODS, TABLES, Table, Where, make_fact, member_field
+from navplugin.rulebook.facts.made import METHODS, TABLES, Table, Where, make_fact
 from navplugin.rulebook.facts.texts import Part, Text
 from navplugin.rulebook.filters import FilterType
 from navplugin.rulebook.load_parts import Findings, check_keys, check_words, read_filter
@@ -78,38 +78,24 @@ def _inside(entry: Entry, at: int, length: int) -> Span:
 
 
 def read_made_fact(section: Section, name: str, given: Mapping[str, Fact], found: Findings) -> Fact | None:
-    """A fact that the administrator makes: `sum = Line Amount` with `where`, or `from = member field NAME`."""
-    check_keys(section, (*METHODS, "from"), found, "a made fact")
+    """A fact that the administrator makes: `sum = Line Amount` with `where`."""
+    check_keys(section, METHODS, found, "a made fact")
     check_words(section, ("where",), found, "a made fact")
-    entries = [e for e in section.entries if e.key in (*METHODS, "from")]
+    entries = [e for e in section.entries if e.key in METHODS]
     if name in given:
         found.error(section.span, "doubled-section", f"navplugin has a fact '{name}' already", "choose another name")
         return None
     if len(entries) != 1:
         if entries or not section.entries:
-            message = f"the fact '{name}' needs one of {', '.join(METHODS)} or from"
+            message = f"the fact '{name}' needs one of {', '.join(METHODS)}"
             found.error(section.span, "missing-key", message, "write for instance 'sum = Line Amount'")
         return None
     entry = entries[0]
-    if entry.key == "from":
-        return _member_field(section, name, entry, found)
     table, field = _table(entry, found)
     if table is None:
         return None
     where = _where(section, table, found)
     return make_fact(name, entry.key, table, field, where)
-
-
-def _member_field(section: Section, name: str, entry: Entry, found: Findings) -> Fact | None:
-    prefix = "member field "
-    field = entry.value[len(prefix) :].strip()
-    if not entry.value.startswith(prefix) or not field:
-        hint = "write 'from = member field NAME', with the field's OData name on page AIQ_Members"
-        found.error(entry.value_span, "bad-value", f"'{entry.value}' names no member field", hint)
-        return None
-    for condition in section.conditions:
-        found.error(condition.span, "wrong-word", "'where' has no place beside 'from'", "take the line out")
-    return member_field(name, field)
 
 
 def _table(entry: Entry, found: Findings) -> tuple[Table | None, str]:
@@ -121,18 +107,16 @@ def _table(entry: Entry, found: Findings) -> tuple[Table | None, str]:
     return None, ""
 
 
-def _field_of(entry: Entry, table: Table, field: str, found: Findings) -> tuple[Table | None, str]:
+def _field_of(entry: Entry, table: Table, field: str, found: Findings) -> tuple[Table, str]:
     if entry.key in ("exist", "count"):
         if field:
             message = f"'{entry.key}' takes no field"
             found.error(entry.value_span, "bad-value", message, f"write '{entry.key} = {table.name}'")
-            return None, ""
         return table, ""
     numbers = tuple(n for n, kind in table.fields.items() if kind is FilterType.DECIMAL)
     if field not in numbers:
         message = f"'{entry.key}' needs a number of {table.name}" + (f", not '{field}'" if field else "")
         found.error(entry.value_span, "unknown-field", message, did_you_mean(field, numbers))
-        return None, ""
     return table, field
 
 

@@ -111,16 +111,6 @@ def make_fact(name: str, method: str, table: Table, field: str, where: tuple[Whe
     return Fact(name, type, f"made in the rule files: {about}", read, money=field in ("Amount", "Price"))
 
 
-def member_field(name: str, field: str) -> Fact:
-    """A fact from a field of the site's own on page AIQ_Members."""
-
-    def read(look: Look) -> object:
-        member = look.situation.member
-        return UNKNOWN if member is None or field not in member.fields else member.fields[field]
-
-    return Fact(name, FilterType.TEXT, f"made in the rule files: member field {field}", read, personal=True)
-
-
 def _fold(method: str, values: list[object] | list[Record]) -> object:
     if method == "exist":
         return bool(values)

@@ -43,7 +43,7 @@ FACTS = (
     Fact("Receipt No.", FilterType.CODE, "the number of the receipt", lambda k: k.situation.snapshot.sale.receipt_no),
     Fact("Sale State", FilterType.OPTION, "where the sale stands",
          lambda k: k.situation.snapshot.sale.state.value, options=tuple(s.value for s in SaleState)),
-    Fact("Is Return", FilterType.BOOLEAN, "whether it is a return sale", lambda k: k.situation.snapshot.is_return),
+    Fact("Return Sale", FilterType.BOOLEAN, "whether it is a return sale", lambda k: k.situation.snapshot.is_return),
     Fact("Sales Type", FilterType.CODE, "the Sales Type of the journal", _journal(lambda j: j.sales_type)),
     Fact("Customer No.", FilterType.CODE, "the customer of the journal", _journal(lambda j: j.customer_no)),
     Fact("Item Lines", FilterType.INTEGER, "item lines that are not voided", _journal(lambda j: len(j.items))),
