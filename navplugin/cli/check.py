@@ -43,6 +43,8 @@ def _check_one(path: Path, found: Loaded) -> None:
     if path.is_file():
         more = load_site(path)
         _add(found, more.problems, more.files)
+        if more.site is not None:
+            _add(found, *run_cases(more.site.rulebook, path.resolve().parent / more.site.profile.worker["rules"]))
     elif path.is_dir() and any(path.glob("*.j2")):
         problems, files = check_templates(path)
         _add(found, problems, files)

@@ -47,6 +47,7 @@ rules = {rules}
 receipt-templates = {templates}
 poll-seconds = 0.1
 setup-seconds = 1
+matcher = durable
 redemption-lookup = probe
 refund = endpoint
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, create_engine, event, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, create_engine, event, exists, insert, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -300,16 +300,6 @@ class SqlLedger:
         query = query.where(REPORT.c.receipt_no == receipt_no) if receipt_no else query
         with self._write() as connection:
             return tuple(dict(row) for row in connection.execute(query).mappings())
-
-    def count_wallet_uses(self, member_card_no: str, since: datetime) -> int:
-        """Claims of this member that took points since then, over all stores of the ledger."""
-        query = select(func.count()).where(
-            CLAIM.c.member_card_no == member_card_no,
-            CLAIM.c.points == Points.YES,
-            CLAIM.c.changed_at >= since.isoformat(),
-        )
-        with self._write() as connection:
-            return int(connection.execute(query).scalar() or 0)
 
     def note(self, name: str, default: str = "") -> str:
         """A named value of the worker (last tick, rules in force)."""

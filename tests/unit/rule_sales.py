@@ -63,6 +63,6 @@ def grant_row(receipt: str, code: str, fields: dict[str, Any]) -> Grant:
     return Grant(
         receipt, code, fields["Offer_No"], fields["Discount_Ext_ID"], fields["Description"], fields["Value_Kind"],
         fields["Value"], fields["Points_Cost"], fields["Min_Amount"], fields["Min_Balance"], fields["Blocked_Text"],
-        fields["Needs_PIN"], fields["Member_Ref"], "", "", "", GrantStatus(fields["Status"]), None, "", 0, fields["Value"],
-        "etag",
+        fields["Needs_PIN"], fields["Member_Ref"], "", "", "", GrantStatus(fields["Status"]), None, "", 0,
+        fields["Value"], "etag",
     )  # fmt: skip

@@ -223,7 +223,8 @@ def test_what_cannot_be_told_forbids_and_does_not_invite() -> None:
 
 
 def test_a_low_priority_number_comes_first_and_the_other_says_so() -> None:
-    rules = "[A]\non = receipt\nthen = footer signup\npriority = 20\n[B]\non = receipt\nthen = footer wallet\npriority = 10\n"
+    rule = "[{}]\non = receipt\nthen = footer {}\npriority = {}\n"
+    rules = rule.format("A", "signup", 20) + rule.format("B", "wallet", 10)
     decision = decided(rules)
     row = want(decision, SALE)
     assert row is not None

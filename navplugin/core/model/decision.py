@@ -126,7 +126,6 @@ class Situation:
     """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
 
     `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
-    `history`: named counts from the ledger (for instance `prompts-this-hour`), None where not gathered.
     """
 
     snapshot: Snapshot
@@ -138,7 +137,6 @@ class Situation:
     offers: tuple[Offer, ...] = ()
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
-    history: Mapping[str, Decimal] = field(default_factory=dict)
 
     def offer_for(self, coupon_code: str) -> Offer | None:
         """The enabled Total Discount Offer that this coupon code calls for in this store."""

@@ -1,0 +1,176 @@
+"""The worker's loop against a NAV that comes and goes: real adapters, real HTTP, a pause that the test scripts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from navplugin.core.errors import AuthFailed, LedgerUnusable, Unreachable
+from navplugin.demo.stage import KEY_VARIABLE, profile_text
+from navplugin.ledger import SqlLedger
+from navplugin.simulator.app import Server
+from navplugin.simulator.state import State
+from navplugin.simulator.world import load_world
+from navplugin.site import Site, load_site
+from navplugin.wiring import SystemClock, wire
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """NAV and AIQ with the demo's world."""
+    state = State(tmp_path / "simulator")
+    load_world(state, None)
+    one = Server(state)
+    one.start()
+    yield one
+    one.stop()
+    state.close()
+
+
+@pytest.fixture
+def site(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A profile of that server, in a folder of its own."""
+    monkeypatch.setenv(KEY_VARIABLE, "demo-key")
+    path = tmp_path / "site.ini"
+    path.write_text(profile_text(server.url, {"matcher": "builtin"}), "utf-8")
+    loaded = load_site(path)
+    assert loaded.site is not None, loaded.problems
+    return loaded.site
+
+
+def sim(server: Server, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    answer = requests.request(method, f"{server.url}/_sim{path}", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def rounds(*acts: Callable[[], object]) -> Callable[[float], bool]:
+    """A pause that does one thing after each tick, and ends the loop after the last."""
+    left = list(acts)
+    waits: list[float] = []
+
+    def pause(seconds: float) -> bool:
+        waits.append(seconds)
+        if not left:
+            return False
+        left.pop(0)()
+        return True
+
+    pause.waits = waits  # type: ignore[attr-defined]
+    return pause
+
+
+def test_one_round_publishes_footers_and_setup_and_does_all_that_is_due(server: Server, site: Site) -> None:
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        report = watch.once()
+        again = watch.once()
+    staged = sim(server, "GET", "/state")["staged"]
+    assert {r["Code"] for r in staged["AIQ_ReceiptFooter"]} == {f.code for f in site.footers["S0001"].values()}
+    assert len(staged["AIQ_POSTotalDiscountOfferLines"]) == 3
+    assert staged["AIQ_POSStatus"][0]["Member_Status"] == "Member"
+    assert report.effects > 4
+    assert again.effects == 0, "a second round finds nothing to do"
+
+
+def test_nav_may_go_away_and_come_back(server: Server, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    def break_nav() -> None:
+        sim(server, "POST", "/faults", {"call": "nav", "fault": 503, "times": -1})
+
+    def mend_nav() -> None:
+        sim(server, "DELETE", "/faults")
+
+    pause = rounds(break_nav, lambda: None, lambda: None, mend_nav, lambda: None)
+    with wire(site, pause) as watch:
+        watch.worker.reader._http._sleep = lambda _: None  # type: ignore[attr-defined]
+        watch.forever()
+    lost = [r.getMessage() for r in caplog.records if "NAV is lost" in r.getMessage()]
+    back = [r.getMessage() for r in caplog.records if "NAV is back" in r.getMessage()]
+    assert (len(lost), len(back)) == (1, 1), "one line when lost, one when back"
+    waits = pause.waits  # type: ignore[attr-defined]
+    assert waits[1] < waits[2] < waits[3], "it asks less and less often"
+    assert waits[4] == watch.poll_seconds
+
+
+def test_a_nav_that_was_emptied_gets_its_footers_again(server: Server, site: Site) -> None:
+    clock = SystemClock()
+
+    def empty_and_check_in() -> None:
+        sim(server, "POST", "/reset")
+        watch._published_at = None  # ten seconds later
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1001"})
+
+    with wire(site, rounds(empty_and_check_in, lambda: None, lambda: None)) as watch:
+        watch.forever()
+        assert watch._published_at is not None
+        assert watch._published_at <= clock.now()
+    staged = sim(server, "GET", "/state")["staged"]
+    assert staged["AIQ_ReceiptFooter"]
+    (sale,) = staged["AIQ_Sale"]
+    assert sale["Footer_Code"] == site.footers["S0001"]["signup"].code
+
+
+def test_aiq_that_is_away_never_stops_a_sale(server: Server, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    sim(server, "POST", "/faults", {"call": "aiq", "fault": 503, "times": -1})
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        assert watch.worker.people.lost
+    sim(server, "POST", "/till/P0001/add-item", {"item_no": "FLOWER"})
+    sim(server, "POST", "/till/P0001/total")
+    screen = sim(server, "POST", "/till/P0001/pay", {"tender": "CASH"})
+    assert screen["state"] == "POSTED"
+    assert screen["slip"]["qr_payload"], "who is not known to be a member is invited"
+    assert len([r for r in caplog.records if "AIQ is lost" in r.getMessage()]) == 1
+
+
+def test_a_worker_that_only_watches_writes_nothing(server: Server, site: Site) -> None:
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    before = sim(server, "GET", "/state")["staged"]
+    with wire(site, lambda _: False, watch_only=True) as watch:
+        watch.once()
+    assert sim(server, "GET", "/state")["staged"] == before
+
+
+def test_a_second_worker_takes_over_and_the_first_one_stops(server: Server, site: Site) -> None:
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as first:
+        first.worker.tick()
+        with wire(site, lambda _: False) as second:
+            second.once()
+            sim(server, "POST", "/till/P0002/check-in", {"member_card_no": "M1004"})
+            with pytest.raises(LedgerUnusable, match="another worker has taken over"):
+                first.once()
+            assert second.once().effects > 0
+
+
+def test_a_nav_that_is_not_there_or_refuses_the_key_ends_the_start(
+    server: Server, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "wrong-key")
+    with wire(site, lambda _: False) as watch, pytest.raises(AuthFailed):
+        watch.forever()
+    server.stop()
+    with wire(site, lambda _: False) as watch:
+        watch.worker.reader._http._sleep = lambda _: None  # type: ignore[attr-defined]
+        with pytest.raises(Unreachable, match="NAV"):
+            watch.forever()
+
+
+def test_after_a_restart_the_poll_goes_on_where_everything_was_done(server: Server, site: Site) -> None:
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        name = f"mark/{watch.worker.company.name}"
+    ledger = SqlLedger(site.ledger, must_exist=True)
+    saved = int(ledger.note(name, "0"))
+    ledger.close()
+    marks = [r["Change_Mark"] for r in sim(server, "GET", "/state")["staged"]["AIQ_Sale"]]
+    assert saved == max(marks)
