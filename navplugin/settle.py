@@ -146,7 +146,9 @@ class Cashbox:
         return self._save(claim, replace(claim, line_seen=True), "line seen")
 
     def _remove(self, claim: Claim, view: View, snapshot: Snapshot) -> list[Effect]:
-        reason = view.withheld or claim.reason or "The discount was withdrawn."
+        other = claim.member_card_no != snapshot.sale.member_card_no
+        picked_for = "It was picked for another member card." if other else ""
+        reason = view.withheld or claim.reason or picked_for or "The discount was withdrawn."
         grant = view.grant or next((g for g in snapshot.grants if g.coupon_code == claim.coupon_code), None)
         effect = withdraw(snapshot, grant, claim.coupon_code, reason)
         return [effect] if effect else []

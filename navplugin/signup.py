@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from navplugin.core.errors import NavpluginError, Refused, UnknownOutcome
-from navplugin.core.model import LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
+from navplugin.core.model import Decision, LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
 from navplugin.core.ports import Clock, LoyaltyProvider, Signup, SignupRecord
 from navplugin.ledger import SqlLedger
 
@@ -16,6 +16,7 @@ log = logging.getLogger("navplugin.signup")
 
 ADULT_AGE = 18
 JOINED = (LoyaltyStatus.MEMBER,)
+PROMPTS = "AIQ_POSPrompts"
 
 
 class SignupDesk:
@@ -85,6 +86,22 @@ def signup_key(snapshot: Snapshot, prompt: Prompt) -> str:
 def pending(records: Iterable[SignupRecord], member_card_no: str) -> SignupRecord | None:
     """The record of this member whose Yes AIQ has neither taken nor refused."""
     return next((r for r in records if r.member_card_no == member_card_no and r.state in ("yes", "sent")), None)
+
+
+def why_no_prompt(snapshot: Snapshot, persona: Persona, decision: Decision) -> str:
+    """What [AIQ Loyalty Signup] says where there is no prompt to show, '' where there is one."""
+    card = snapshot.sale.member_card_no
+    if any(p.member_ref == card and p.kind == "Confirm" for p in snapshot.prompts):
+        return ""
+    if any(w.page == PROMPTS and w.initial.get("Kind") == "Confirm" for w in decision.wants):
+        return ""
+    if not card:
+        return "There is no member card on the sale."
+    if persona.status in JOINED:
+        return "The member is a loyalty member already."
+    if persona.status is LoyaltyStatus.SEVERAL:
+        return "Several people in AIQ have this phone number or e-mail."
+    return "The store's rules ask for no sign-up here."
 
 
 def _record(snapshot: Snapshot, prompt: Prompt, clock: Clock) -> SignupRecord:

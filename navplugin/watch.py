@@ -15,7 +15,7 @@ log = logging.getLogger("navplugin.watch")
 
 ROUNDS_OF_ONCE = 25
 LONGEST_PAUSE = 30.0
-PUBLISH_PAUSE = timedelta(seconds=10)
+PUBLISH_PAUSE = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -32,6 +32,7 @@ class Watch:
     clock: Clock
     poll_seconds: float = 1.0
     _published_at: datetime | None = field(default=None, init=False)
+    _is_due: bool = field(default=False, init=False)
 
     def once(self) -> TickReport:
         """Ticks until nothing is left to write, at most ROUNDS_OF_ONCE; raises what NAV raises."""
@@ -71,10 +72,11 @@ class Watch:
     def _round(self) -> TickReport:
         report = self.worker.tick()
         now = self.clock.now()
-        if report.bare and (self._published_at is None or now - self._published_at > PUBLISH_PAUSE):
+        self._is_due = self._is_due or report.bare
+        if self._is_due and (self._published_at is None or now - self._published_at > PUBLISH_PAUSE):
             self._publish()
         return report
 
     def _publish(self) -> None:
         self.publish()
-        self._published_at = self.clock.now()
+        self._published_at, self._is_due = self.clock.now(), False

@@ -32,7 +32,7 @@ from navplugin.ledger import SqlLedger
 from navplugin.people import Answer, People
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
 from navplugin.settle import Cashbox, Purse
-from navplugin.signup import SignupDesk, pending
+from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
 
@@ -187,7 +187,7 @@ class Worker:
             self.people.forget_wallet(sale.member_card_no)
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
-        effects += [self._finish(action, answer) for action in actions]
+        effects += [self._finish(action, snapshot, answer, decision) for action in actions]
         done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
@@ -263,13 +263,15 @@ class Worker:
             effects += [e for e in grants if e.key not in taken]
         return effects
 
-    def _finish(self, action: StaffAction, answer: Answer) -> Effect:
+    def _finish(self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision) -> Effect:
         """Answer a staff action; the rows that it asked for are written before it."""
         fields: dict[str, object] = {"Status": "Done", "Error_Text": "", "Taken_At": self.clock.now()}
         if action.action.startswith("Pin"):
             fields.update(Status="Failed", Error_Text="The PIN check is not set up for this store.", PIN="")
         elif answer.persona is None:
             fields.update(Status="Failed", Error_Text="AIQ does not answer; go on with the sale.")
+        elif action.action == "Signup" and (why := why_no_prompt(snapshot, answer.persona, decision)):
+            fields.update(Status="Failed", Error_Text=why)
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, receipt_no: str, effect: Effect) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,7 @@ def demo(
     """Start a simulated NAV, till and AIQ, and the real worker between them."""
     if result is not None and not play:
         fail("--json goes with --play: it writes what the played story did")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the worker must not outlive the demo
     with ExitStack() as stack:
         try:
             out.print("Starting a simulated NAV, till and AIQ, and the worker ...", markup=False)
@@ -46,7 +48,7 @@ def demo(
             stage = stack.enter_context(set_stage(folder, port))
             if not play:
                 _show_where(stage)
-                _until_stopped()
+                _until_stopped(stage)
                 return
             stories = _play(stage)
         except (DemoFailed, StateUnusable) as wrong:
@@ -74,11 +76,15 @@ def _show_where(stage: Stage) -> None:
     out.print("\nStop with Ctrl+C. Rather watch? navplugin demo --play", markup=False)
 
 
-def _until_stopped() -> None:
+def _until_stopped(stage: Stage) -> None:
+    never = Event()
     try:
-        Event().wait()
+        while stage.worker.poll() is None:
+            never.wait(1)  # with a limit: Windows interrupts no wait without one
     except KeyboardInterrupt:
         out.print("stopped")
+        return
+    raise DemoFailed(f"the worker ended: {stage.last_words()}")
 
 
 def _play(stage: Stage) -> list[Story]:

@@ -80,7 +80,7 @@ def demo_world() -> dict[str, Any]:
             _discount("9010", "AP0010", "10% off", 150, percentageValue=10),
         ],
         "setup": [{"Store_No": "S0001", "AIQ_Signup_Terms": TERMS}],
-        "settings": {"nav": {}, "aiq": {}, "till": {}},
+        "settings": {"nav": {}, "aiq": {"refund": True}, "till": {}},
     }  # fmt: skip
 
 

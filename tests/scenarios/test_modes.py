@@ -14,10 +14,9 @@ from navplugin.demo.stories import redeem, void
 
 @pytest.fixture(scope="module", params=["posted", "total", "select"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A worker with this `redeem-at`, and an AIQ that gives points back."""
+    """A worker with this `redeem-at`; the demo's AIQ gives points back."""
     mode: str = request.param
     with set_stage(tmp_path_factory.mktemp(mode), changes={"redeem-at": mode}) as one:
-        one.simulator.set_doc("aiq.settings", {"refund": True})
         yield one
 
 

@@ -17,7 +17,8 @@ from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
 from navplugin.simulator.world import load_world
 from navplugin.site import Site, load_site
-from navplugin.wiring import SystemClock, wire
+from navplugin.wiring import wire
+from tests.conftest import ScriptedClock
 
 
 @pytest.fixture
@@ -100,20 +101,25 @@ def test_nav_may_go_away_and_come_back(server: Server, site: Site, caplog: pytes
 
 
 def test_a_nav_that_was_emptied_gets_its_footers_again(server: Server, site: Site) -> None:
-    clock = SystemClock()
+    clock = ScriptedClock()
 
     def empty_and_check_in() -> None:
         sim(server, "POST", "/reset")
-        watch._published_at = None  # ten seconds later
         sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1001"})
 
-    with wire(site, rounds(empty_and_check_in, lambda: None, lambda: None)) as watch:
+    def footers() -> list[Any]:
+        found: list[Any] = sim(server, "GET", "/state")["staged"]["AIQ_ReceiptFooter"]
+        return found
+
+    def still_too_early() -> None:
+        assert not footers(), "published a moment ago: it waits, and does not forget"
+        clock.advance(seconds=3)
+
+    with wire(site, rounds(empty_and_check_in, still_too_early, lambda: None)) as watch:
+        watch.clock = clock
         watch.forever()
-        assert watch._published_at is not None
-        assert watch._published_at <= clock.now()
-    staged = sim(server, "GET", "/state")["staged"]
-    assert staged["AIQ_ReceiptFooter"]
-    (sale,) = staged["AIQ_Sale"]
+    assert footers()
+    (sale,) = sim(server, "GET", "/state")["staged"]["AIQ_Sale"]
     assert sale["Footer_Code"] == site.footers["S0001"]["signup"].code
 
 

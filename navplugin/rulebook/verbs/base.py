@@ -88,7 +88,7 @@ class Verb:
 def prompt_want(order: Order, verb: str, kind: str, code: str, texts: tuple[str, ...], **more: str) -> Want:
     """A row of AIQ_POSPrompts; once shown it belongs to the POS session, so all of it is written on insert only."""
     sale = order.look.situation.snapshot.sale
-    mark = hashlib.sha256("\n".join((sale.receipt_no, sale.member_card_no, verb)).encode()).hexdigest()
+    mark = hashlib.sha256("\n".join((sale.receipt_no, sale.sale_guid, sale.member_card_no, verb)).encode()).hexdigest()
     lines = (*texts, "", "", "")[:PROMPT_LINES]
     initial = {
         "Member_Ref": sale.member_card_no,
@@ -100,5 +100,6 @@ def prompt_want(order: Order, verb: str, kind: str, code: str, texts: tuple[str,
         **more,
     }
     key = (sale.receipt_no, mark[:20].upper())
-    once = f"prompt/{sale.receipt_no}/{sale.member_card_no}/{verb}"
+    # The GUID is in both: LS gives a receipt number again after some voids.
+    once = f"prompt/{sale.receipt_no}/{sale.sale_guid}/{sale.member_card_no}/{verb}"
     return Want(PROMPTS, key, {}, initial, once, (order.rule,))
