@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from navplugin.claim_view import sold_back_in_full
-from navplugin.core.errors import AlreadyThere, Conflict, Fatal, Missing, NavpluginError, Retriable, Skippable
+from navplugin.core.errors import (
+    AlreadyThere,
+    Conflict,
+    Fatal,
+    Missing,
+    NavpluginError,
+    ProtocolError,
+    Retriable,
+    Skippable,
+)
 from navplugin.core.model import (
     Claim,
     Decision,
@@ -112,7 +121,7 @@ class Worker:
         sales = self._due_sales()
         if not sales:
             return report
-        for snapshot in self.reader.read_snapshots(list(sales.values())):
+        for snapshot in self._snapshots(list(sales.values()), report):
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
@@ -132,6 +141,23 @@ class Worker:
         report.again = len(self._again)
         self._save_mark()
         return report
+
+    def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
+        """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
+        try:
+            return self.reader.read_snapshots(sales)
+        except ProtocolError:
+            if len(sales) == 1:
+                raise
+        found: list[Snapshot] = []
+        for sale in sales:
+            try:
+                found += self.reader.read_snapshots([sale])
+            except ProtocolError as problem:
+                self._say_once(f"receipt {sale.receipt_no}: {problem}")
+                report.failures.append(str(problem))
+                self._again.add(sale.receipt_no)
+        return found
 
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""

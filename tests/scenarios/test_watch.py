@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from navplugin.core.errors import AuthFailed, LedgerUnusable, Unreachable
+from navplugin.core.errors import AuthFailed, LedgerUnusable, ProtocolError, Unreachable
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
@@ -155,6 +156,52 @@ def test_a_second_worker_takes_over_and_the_first_one_stops(server: Server, site
             with pytest.raises(LedgerUnusable, match="another worker has taken over"):
                 first.once()
             assert second.once().effects > 0
+
+
+def test_a_sale_that_cannot_be_read_holds_up_no_other(server: Server, site: Site) -> None:
+    bad = sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})["receipt_no"]
+    good = sim(server, "POST", "/till/P0002/check-in", {"member_card_no": "M1004"})["receipt_no"]
+    with wire(site, lambda _: False) as watch:
+        read = watch.worker.reader.read_snapshots
+
+        def read_snapshots(sales: Any) -> Any:
+            if any(s.receipt_no == bad for s in sales):
+                raise ProtocolError("a row makes no sense")
+            return read(sales)
+
+        watch.worker.reader.read_snapshots = read_snapshots  # type: ignore[method-assign]
+        watch.once()
+        rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
+        assert {r["Receipt_No"] for r in rows} == {good}
+        watch.worker.reader.read_snapshots = read  # type: ignore[method-assign]
+        watch.once()
+    rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
+    assert {r["Receipt_No"] for r in rows} == {bad, good}, "and is seen as soon as it can be"
+
+
+def test_signup_for_a_member_says_why_there_is_no_question(server: Server, site: Site) -> None:
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        press = threading.Thread(target=lambda: said.append(sim(server, "POST", "/till/P0001/signup", {})))
+        said: list[Any] = []
+        press.start()
+        for _ in range(200):
+            watch.worker.tick()
+            if not press.is_alive():
+                break
+        press.join()
+    assert said[0]["message"] == "The member is a loyalty member already."
+
+
+def test_a_receipt_number_that_is_given_again_gets_its_prompt_again(server: Server, site: Site) -> None:
+    with wire(site, lambda _: False) as watch:
+        for _ in range(2):
+            sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1001"})
+            watch.once()
+            prompts = sim(server, "GET", "/state")["staged"]["AIQ_POSPrompts"]
+            assert [p["Receipt_No"] for p in prompts] == ["00000P0001000000001"]
+            sim(server, "POST", "/reset")
 
 
 def test_a_nav_that_is_not_there_or_refuses_the_key_ends_the_start(
