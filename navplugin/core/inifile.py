@@ -215,7 +215,7 @@ class _Reader:
                 number, col, "bad-condition", message, f"write '{word.group().lower()} Fact is filter'", len(body)
             )
             return
-        self._name_odd(number, col, body, "a condition")
+        self._name_odd(number, col, body[: split.end()], "a condition")  # the filter's own reader names the rest
         filter_at = col + split.end()
         self._conditions.append(
             Condition(

@@ -79,9 +79,9 @@ def test_all_problems_are_found_in_one_run() -> None:
 
 
 def test_odd_characters_are_named_where_they_stand() -> None:
-    (problem,) = read_ini("x.ini", "[A]\nif Club is \u201cGOLD\n".encode()).problems
-    assert (problem.span.col, problem.code) == (12, "odd-character")
-    assert "curly quote" in problem.message
+    (problem,) = read_ini("x.ini", "[A]\nif Club\u00a0Code is GOLD\n".encode()).problems
+    assert (problem.span.col, problem.code) == (8, "odd-character")
+    assert "no-break blank" in problem.message
     (warning,) = read_ini("x.ini", "[A]\nkey = a\u00a0b\n".encode()).problems
     assert (warning.level, warning.span.col) == (Level.WARNING, 8)
 
