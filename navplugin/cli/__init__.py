@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script. Misuse ends with exit code 3 and one sentence."""
+    _speak_utf8()
     try:
         code = build_app()(standalone_mode=False)
     except typer.Exit as stop:
@@ -44,3 +46,10 @@ def main() -> None:
         wrong.show()
         code = int(Exit.MISUSE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak_utf8() -> None:
+    """A pipe on Windows has the code page of the machine, which knows neither QR blocks nor every name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

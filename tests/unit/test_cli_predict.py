@@ -58,6 +58,12 @@ def test_a_footer_is_previewed_at_the_width_of_the_printer(tmp_path: Path) -> No
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_pipe_with_an_old_code_page_gets_utf_8() -> None:
+    code, out, _ = navplugin("receipt", "preview", "wallet", PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+    assert code == 0
+    assert "█" in out
+
+
 def test_a_template_that_is_not_there_gets_the_near_name() -> None:
     code, _, err = navplugin("receipt", "preview", "walet")
     assert code == 3
