@@ -61,7 +61,7 @@ def from_json(field: Field, value: Any) -> Any:
             return None if value.startswith(_UNSET_YEARS) else _moment(datetime.fromisoformat(value))
         case Kind.GUID if isinstance(value, str):
             return plain_guid(value)
-    raise ValueError(f"{type(value).__name__} where {field.kind.edm} belongs")
+    raise ValueError(f"{type(value).__name__} where {field.edm} belongs")
 
 
 def to_json(field: Field, value: Any) -> Any:
@@ -95,7 +95,7 @@ def _to_json(field: Field, value: Any) -> Any:
             return _show_moment(value) if value else _NO_TIME
         case Kind.GUID if isinstance(value, str):
             return plain_guid(value) or str(uuid.UUID(int=0))
-    raise ValueError(f"{type(value).__name__} where {field.kind.edm} belongs")
+    raise ValueError(f"{type(value).__name__} where {field.edm} belongs")
 
 
 def _text(field: Field, value: Any) -> str:

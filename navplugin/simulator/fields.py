@@ -205,5 +205,5 @@ def _guid(field: Field, text: str) -> str:
 
 
 def _cannot_convert(field: Field, value: Any) -> FieldError:
-    message = f"Cannot convert the value '{value}' to the type {field.kind.edm} ({field.caption})."
+    message = f"Cannot convert the value '{value}' to the type {field.edm} ({field.caption})."
     return FieldError("BadRequest", message)

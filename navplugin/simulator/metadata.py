@@ -56,7 +56,7 @@ def _entity_type(page: Page) -> str:
 
 
 def _property(field: Field, in_key: bool) -> str:
-    attributes = f'Name="{field.name}" Type="{field.kind.edm}"'
+    attributes = f'Name="{field.name}" Type="{field.edm}"'
     if in_key:
         attributes += ' Nullable="false"'
     if field.length:

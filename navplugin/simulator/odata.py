@@ -289,7 +289,7 @@ def _context(call: Call, company: str, page: Page) -> str:
 def _key_text(page: Page, row: Row) -> str:
     quoted = {n: str(row[n]).replace("'", "''") for n in page.key}
     parts = [
-        f"{name}={row[name]}" if page.field(name).kind.edm in ("Edm.Int32", "Edm.Decimal") else f"{name}='{text}'"
+        f"{name}={row[name]}" if page.field(name).edm in ("Edm.Int32", "Edm.Decimal") else f"{name}='{text}'"
         for name, text in quoted.items()
     ]
     inner = parts[0].partition("=")[2] if len(parts) == 1 else ",".join(parts)

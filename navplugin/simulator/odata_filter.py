@@ -64,7 +64,7 @@ def read_literal(field: Field, text: str) -> Any:
         value = _bare(field.kind, text)
     if value is None:
         raise bad_request(
-            f"A binary operator with incompatible types was detected: '{field.name}' is {field.kind.edm}, "
+            f"A binary operator with incompatible types was detected: '{field.name}' is {field.edm}, "
             f"the literal is {text}."
         )
     try:

@@ -91,7 +91,7 @@ def _read(field: Field, value: Any) -> Any:
 
 
 def _wrong(field: Field, value: Any) -> Exception:
-    return bad_request(f"Cannot convert the literal '{value}' to the expected type '{field.kind.edm}' ({field.name}).")
+    return bad_request(f"Cannot convert the literal '{value}' to the expected type '{field.edm}' ({field.name}).")
 
 
 def _show_moment(value: datetime) -> str:

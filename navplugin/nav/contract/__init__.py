@@ -6,9 +6,13 @@ All names are assumed in Business Central naming; a site's own names are mapped 
 from __future__ import annotations
 
 from navplugin.nav.contract import actions, feeds, journal, offers, receipts
-from navplugin.nav.contract.page import Field, Kind, Page, Writer, odata_name
+from navplugin.nav.contract.naming import Naming, canonical, expected, table_name
+from navplugin.nav.contract.page import Field, Kind, Page, Writer, odata_name, option_name
 
 PAGES: tuple[Page, ...] = (*journal.PAGES, *actions.PAGES, *offers.PAGES, *receipts.PAGES, *feeds.PAGES)
 BY_SERVICE: dict[str, Page] = {page.service: page for page in PAGES}
 
-__all__ = ["BY_SERVICE", "PAGES", "Field", "Kind", "Page", "Writer", "odata_name"]
+__all__ = [
+    "BY_SERVICE", "PAGES", "Field", "Kind", "Naming", "Page", "Writer", "canonical", "expected", "odata_name",
+    "option_name", "table_name",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Members and posted sales: read-only queries (ls-pos.md 1.10, 1.11, 7.7). Posted amounts are stored negative for a
+"""Members, posted sales, staff and items: read only (ls-pos.md 1.10 to 1.12, 7.7). Posted amounts are stored negative for a
 sale, line discounts positive; `nav.signs` turns them once."""
 
 from __future__ import annotations
@@ -130,4 +130,58 @@ TRANS_INFOCODES = Page(
     ),
 )
 
-PAGES = (MEMBERS, TRANSACTIONS, TRANS_LINES, TRANS_DISCOUNTS, TRANS_PAYMENTS, TRANS_INFOCODES)
+# A page, not a query, and with these columns only: the table has a Password (ls-pos.md 1.12).
+STAFF = Page(
+    service="AIQ_Staff",
+    table="Staff",
+    caption="Staff",
+    key=("ID",),
+    fields=(
+        Field("ID", Kind.CODE, 20),
+        Field("First Name", Kind.TEXT, 50),
+        Field("Last Name", Kind.TEXT, 50),
+        Field("Name on Receipt", Kind.TEXT, 50),
+        Field("Store No.", Kind.CODE, 10),
+        Field("Blocked", Kind.BOOLEAN),
+    ),
+)
+
+ITEMS = Page(
+    service="AIQ_Items",
+    table="Item",
+    caption="Item, its barcodes and its status link",
+    key=("No",),
+    is_query=True,
+    fields=(
+        Field("No.", Kind.CODE, 20),
+        Field("Description", Kind.TEXT, 100),
+        Field("Item Category Code", Kind.CODE, 20),
+        Field("Retail Product Code", Kind.CODE, 20),
+        Field("Unit Price", Kind.DECIMAL),
+        Field("Base Unit of Measure", Kind.CODE, 10),
+        Field("Sales Unit of Measure", Kind.CODE, 10),
+        Field("No Discount Allowed", Kind.BOOLEAN),
+        Field("Blocked", Kind.BOOLEAN),
+    ),
+)
+
+INVENTORY = Page(
+    service="AIQ_Inventory",
+    table="Inventory Lookup Table",
+    caption="Inventory Lookup Table",
+    key=("Item_No", "Variant_Code", "Store_No"),
+    cursor="Replication_Counter",
+    is_query=True,
+    fields=(
+        Field("Item No.", Kind.CODE, 20),
+        Field("Variant Code", Kind.CODE, 10),
+        Field("Store No.", Kind.CODE, 10),
+        Field("Net Inventory", Kind.DECIMAL),
+        Field("Unit Cost", Kind.DECIMAL),
+        Field("Replication Counter", Kind.INTEGER),
+    ),
+)
+
+PAGES = (
+    MEMBERS, TRANSACTIONS, TRANS_LINES, TRANS_DISCOUNTS, TRANS_PAYMENTS, TRANS_INFOCODES, STAFF, ITEMS, INVENTORY,
+)  # fmt: skip

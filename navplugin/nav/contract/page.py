@@ -7,7 +7,8 @@ parentheses go, `%` becomes `Percent`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -55,30 +56,55 @@ class Writer(StrEnum):
     EITHER = "RW"
 
 
+_GONE, _UNDERSCORE = ".()", " -/"
+
+
 def odata_name(caption: str) -> str:
-    """`Receipt No.` -> `Receipt_No`; `Discount %` -> `Discount_Percent`."""
-    out = caption.replace("%", "Percent")
-    for gone in ".()":
-        out = out.replace(gone, "")
-    for underscore in " -/":
-        out = out.replace(underscore, "_")
-    return out
+    """`Receipt No.` -> `Receipt_No`; `Discount %` -> `Discount_Percent`; `Mix&Match` -> `Mix_x0026_Match`.
+
+    What no XML name may hold is written as `_xHHHH_` (seen in page WSDLs of NAV 2017, nav-webservices.md 4).
+    """
+    out = []
+    for sign in caption.replace("%", "Percent"):
+        if sign in _UNDERSCORE:
+            out.append("_")
+        elif sign.isalnum() or sign == "_":
+            out.append(sign)
+        elif sign not in _GONE:
+            out.append(f"_x{ord(sign):04X}_")
+    name = "".join(out)
+    return f"_x{ord(name[0]):04X}_{name[1:]}" if name[:1].isdigit() else name
+
+
+def option_name(option: str) -> str:
+    """An option as SOAP writes it: `Disc. Offer` -> `Disc_Offer`, blank -> `_blank_` (nav-webservices.md 4)."""
+    return odata_name(option) if option.strip() else "_blank_"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order."""
+    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order.
+
+    A site may have another name or EDM type for it: `alias` and `alias_edm`, set by `Page.under`.
+    """
 
     caption: str
     kind: Kind
     length: int = 0
     writer: Writer = Writer.NAV
     options: tuple[str, ...] = ()
+    alias: str = ""
+    alias_edm: str = ""
 
     @property
     def name(self) -> str:
-        """The OData name in Business Central naming."""
-        return odata_name(self.caption)
+        """The name in OData and SOAP: that of the site, or the one by Business Central's rules."""
+        return self.alias or odata_name(self.caption)
+
+    @property
+    def edm(self) -> str:
+        """The OData V4 type at this site."""
+        return self.alias_edm or self.kind.edm
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,20 @@ class Page:
     rights: str = ""
     cursor: str = ""
     is_query: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its table is one of the AIQ objects, not one of LS Retail or Microsoft."""
+        return self.table.startswith("AIQ ")
+
+    def under(self, service: str, names: Mapping[str, str], edm: Mapping[str, str] | None = None) -> Page:
+        """The page as a site publishes it. names, edm: the site's name and EDM type by contract name, where it differs.
+        """
+        fields = tuple(
+            replace(f, alias=names.get(f.name, ""), alias_edm=(edm or {}).get(f.name, "")) for f in self.fields
+        )
+        key = tuple(names.get(name, name) for name in self.key)
+        return replace(self, service=service, key=key, cursor=names.get(self.cursor, self.cursor), fields=fields)
 
     def field(self, name: str) -> Field:
         """The field with this OData name; KeyError when the page has none."""
