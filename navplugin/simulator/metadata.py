@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from navplugin.nav.contract import PAGES, Field, Kind, Page
+from navplugin.nav.contract import Field, Kind, Page
 
 _EDMX = "http://docs.oasis-open.org/odata/ns/edmx"
 _EDM = "http://docs.oasis-open.org/odata/ns/edm"
@@ -13,34 +14,34 @@ _CAPABILITIES = "Org.OData.Capabilities.V1"
 _RIGHTS = (("i", "Insert", "Insertable"), ("m", "Update", "Updatable"), ("d", "Delete", "Deletable"))
 
 
-def metadata_xml() -> str:
+def metadata_xml(pages: Sequence[Page]) -> str:
     """The schema: one entity type and set for each page, a Company type that leads to all of them."""
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>',
         f'<edmx:Edmx Version="4.0" xmlns:edmx="{_EDMX}"><edmx:DataServices>',
         f'<Schema Namespace="NAV" xmlns="{_EDM}">',
-        _company_type(),
-        *(_entity_type(page) for page in PAGES),
+        _company_type(pages),
+        *(_entity_type(page) for page in pages),
         '<EntityContainer Name="NAV">',
         '<EntitySet Name="Company" EntityType="NAV.Company">',
-        *(f'<NavigationPropertyBinding Path="{page.service}" Target="{page.service}"/>' for page in PAGES),
+        *(f'<NavigationPropertyBinding Path="{page.service}" Target="{page.service}"/>' for page in pages),
         "</EntitySet>",
-        *(_entity_set(page) for page in PAGES),
+        *(_entity_set(page) for page in pages),
         "</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>",
     ]
     return "\n".join(parts)
 
 
-def service_document(base: str) -> dict[str, Any]:
+def service_document(base: str, pages: Sequence[Page]) -> dict[str, Any]:
     """What is published: name, kind and address of each set."""
-    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in ("Company", *(p.service for p in PAGES))]
+    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in ("Company", *(p.service for p in pages))]
     return {"@odata.context": f"{base}/$metadata", "value": sets}
 
 
-def _company_type() -> str:
+def _company_type(pages: Sequence[Page]) -> str:
     links = "".join(
         f'<NavigationProperty Name="{page.service}" Type="Collection(NAV.{page.service})" ContainsTarget="true"/>'
-        for page in PAGES
+        for page in pages
     )
     return (
         '<EntityType Name="Company"><Key><PropertyRef Name="Name"/></Key>'

@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from navplugin.nav.contract import Field, Kind
-from navplugin.simulator.fields import FieldError, Row, clean, fields_of, order_value
+from navplugin.simulator.fields import FieldError, Row, clean, order_value
 from navplugin.simulator.odata_error import ODataError, bad_request, not_implemented
-from navplugin.simulator.odata_json import read_date, read_moment
+from navplugin.simulator.odata_json import read_date, read_moment, read_point
+from navplugin.simulator.view import View
 
 Test = Callable[[Row], bool]
 
@@ -42,11 +43,11 @@ class _Operand(NamedTuple):
     folded: bool
 
 
-def parse_filter(service: str, text: str, *, schema_21: bool = False) -> Test:
-    """A test for rows of the service. ODataError when NAV would refuse the filter."""
+def parse_filter(view: View, text: str, *, schema_21: bool = False) -> Test:
+    """A test for rows of the page. ODataError when NAV would refuse the filter."""
     if re.search(r"/(any|all)\(", text):
         return lambda row: True
-    parser = _Parser(service, _tokens(text), schema_21)
+    parser = _Parser(view, _tokens(text), schema_21)
     part = parser.either()
     if parser.peek():
         raise bad_request(f"Syntax error at '{parser.peek()}' in '{text}'.")
@@ -61,7 +62,7 @@ def read_literal(field: Field, text: str) -> Any:
     if field.kind in _TEXT_KINDS:
         value = inner if quoted else None
     elif not quoted:
-        value = _bare(field.kind, text)
+        value = read_point(text) if field.alias_edm else _bare(field.kind, text)
     if value is None:
         raise bad_request(
             f"A binary operator with incompatible types was detected: '{field.name}' is {field.edm}, "
@@ -103,8 +104,8 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     """Recursive descent over the tokens: either > both > one."""
 
-    def __init__(self, service: str, tokens: list[str], schema_21: bool) -> None:
-        self._service, self._tokens, self._at, self._schema_21 = service, tokens, 0, schema_21
+    def __init__(self, view: View, tokens: list[str], schema_21: bool) -> None:
+        self._view, self._tokens, self._at, self._schema_21 = view, tokens, 0, schema_21
         self._depth = 0
         self.ignored = False
 
@@ -177,9 +178,9 @@ class _Parser:
             inner = self._operand()
             self.take(")")
             return _Operand(inner.field, True)
-        fields = fields_of(self._service)
+        fields = self._view.fields
         if word not in fields:
-            raise bad_request(f"Could not find a property named '{word}' on type 'NAV.{self._service}'.")
+            raise bad_request(f"Could not find a property named '{word}' on type 'NAV.{self._view.page.service}'.")
         return _Operand(fields[word], False)
 
     def _comparison(self, operand: _Operand, word: str) -> _Part:

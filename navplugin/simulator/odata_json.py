@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from navplugin.nav.contract import Field, Kind
-from navplugin.simulator.fields import Row, clean, fields_of
+from navplugin.simulator.fields import Row, clean
 from navplugin.simulator.odata_error import bad_request
+from navplugin.simulator.view import View
 
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
@@ -20,7 +21,9 @@ def show(field: Field, value: Any) -> Any:
     """A stored value as the service writes it; unset dates are 0001-01-01, never null."""
     match field.kind:
         case Kind.DATE:
-            return "0001-01-01" if value is None else value.isoformat()
+            # NAV 2017 declares dates as points in time (nav-webservices.md 5).
+            suffix = "T00:00:00Z" if field.alias_edm else ""
+            return ("0001-01-01" if value is None else value.isoformat()) + suffix
         case Kind.DATETIME:
             return "0001-01-01T00:00:00Z" if value is None else _show_moment(value)
         case Kind.GUID:
@@ -28,25 +31,24 @@ def show(field: Field, value: Any) -> Any:
     return value
 
 
-def show_row(service: str, row: Row, etag: str, names: Iterable[str] | None = None) -> dict[str, Any]:
+def show_row(view: View, row: Row, etag: str, names: Iterable[str] | None = None) -> dict[str, Any]:
     """An entity: its tag first, then the selected fields (all when `names` is None)."""
-    fields = fields_of(service)
-    chosen = fields if names is None else names
-    return {"@odata.etag": etag, **{name: show(fields[name], row[name]) for name in chosen}}
+    chosen = view.fields if names is None else names
+    return {"@odata.etag": etag, **{name: show(view.fields[name], row[name]) for name in chosen}}
 
 
-def read_fields(service: str, body: Any) -> Row:
+def read_fields(view: View, body: Any) -> Row:
     """The fields of a request body as stored values. ODataError for a wrong name or JSON type, FieldError for a
     value that the field does not take."""
     if not isinstance(body, Mapping):
         raise bad_request("The request body must be a JSON object.")
-    fields = fields_of(service)
+    fields = view.fields
     row: Row = {}
     for name, value in body.items():
         if "@odata." in name:
             continue
         if name not in fields:
-            raise bad_request(f"The property '{name}' does not exist on type 'NAV.{service}'.")
+            raise bad_request(f"The property '{name}' does not exist on type 'NAV.{view.page.service}'.")
         row[name] = clean(fields[name], _read(fields[name], value))
     return row
 
@@ -57,6 +59,12 @@ def read_date(text: str) -> date | None:
         return date.fromisoformat(text) if _DATE.match(text) else None
     except ValueError:
         return None
+
+
+def read_point(text: str) -> date | None:
+    """A day as NAV 2017 writes it, a point in time at midnight; None when the text is none."""
+    moment = read_moment(text)
+    return moment.date() if moment else None
 
 
 def read_moment(text: str) -> datetime | None:
@@ -80,7 +88,7 @@ def _read(field: Field, value: Any) -> Any:
         case Kind.INTEGER | Kind.BIG_INTEGER | Kind.DECIMAL | Kind.BOOLEAN:
             raise _wrong(field, value)
         case Kind.DATE:
-            found = read_date(value)
+            found = read_point(value) if field.alias_edm else read_date(value)
         case Kind.DATETIME:
             found = read_moment(value)
         case _:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from navplugin.nav.contract import Page
 from navplugin.simulator.call import Call
-from navplugin.simulator.fields import Row, fields_of, order_value
+from navplugin.simulator.fields import Row, order_value
 from navplugin.simulator.odata_error import ODataError, bad_request, not_implemented
 from navplugin.simulator.odata_filter import parse_filter
+from navplugin.simulator.view import View
 
 _KNOWN = {"$filter", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format", "$schemaversion"}
 _UNKNOWN_TO_NAV = {"$search", "$apply", "$compute"}
@@ -47,14 +47,14 @@ def query_options(call: Call) -> dict[str, str]:
     return options
 
 
-def read_set(page: Page, rows: list[Row], options: Mapping[str, str], call: Call, page_size: int) -> Result:
+def read_set(view: View, rows: list[Row], options: Mapping[str, str], call: Call, page_size: int) -> Result:
     """Apply the options to all rows of the page."""
     if "$filter" in options:
-        test = parse_filter(page.service, options["$filter"], schema_21=options.get("$schemaversion") == "2.1")
+        test = parse_filter(view, options["$filter"], schema_21=options.get("$schemaversion") == "2.1")
         rows = [row for row in rows if test(row)]
-    rows = _ordered(page, rows, options.get("$orderby", ""))
+    rows = _ordered(view, rows, options.get("$orderby", ""))
     count = len(rows) if options.get("$count") == "true" else None
-    names = select(page, options)
+    names = select(view, options)
     size = _page_size(call, page_size)
     if "$top" in options:
         start = _natural(options, "$skip")
@@ -66,38 +66,38 @@ def read_set(page: Page, rows: list[Row], options: Mapping[str, str], call: Call
     return Result(rows[start : start + size], count, names, _next_query(call, start + size) if more else "")
 
 
-def select(page: Page, options: Mapping[str, str]) -> tuple[str, ...] | None:
+def select(view: View, options: Mapping[str, str]) -> tuple[str, ...] | None:
     """The fields of $select, None for all."""
     if not options.get("$select"):
         return None
     names = tuple(name.strip() for name in options["$select"].split(","))
     for name in names:
-        _field(page, name)
+        _field(view, name)
     return names
 
 
-def _ordered(page: Page, rows: list[Row], orderby: str) -> list[Row]:
+def _ordered(view: View, rows: list[Row], orderby: str) -> list[Row]:
+    page = view.page
     if not orderby:
         return rows
     wanted = []
     for part in orderby.split(","):
         name, _, direction = part.strip().partition(" ")
-        _field(page, name)
+        _field(view, name)
         if direction not in ("", "asc", "desc"):
             raise bad_request(f"Syntax error in $orderby at '{part}'.")
         wanted.append((name, direction == "desc"))
     if page.is_query and wanted != [(name, False) for name in page.key[: len(wanted)]]:
         raise not_implemented("A query can be ordered only as it is defined.")
-    fields = fields_of(page.service)
     for name, descending in reversed(wanted):
-        field = fields[name]
+        field = view.fields[name]
         rows = sorted(rows, key=lambda row, f=field: order_value(f, row[f.name]), reverse=descending)  # type: ignore[misc]
     return rows
 
 
-def _field(page: Page, name: str) -> None:
-    if name not in fields_of(page.service):
-        raise bad_request(f"Could not find a property named '{name}' on type 'NAV.{page.service}'.")
+def _field(view: View, name: str) -> None:
+    if name not in view.fields:
+        raise bad_request(f"Could not find a property named '{name}' on type 'NAV.{view.page.service}'.")
 
 
 def _natural(options: Mapping[str, str], name: str) -> int:

@@ -6,6 +6,7 @@ All names are assumed in Business Central naming; a site's own names are mapped 
 from __future__ import annotations
 
 from navplugin.nav.contract import actions, feeds, journal, offers, receipts
+from navplugin.nav.contract.codeunits import CODEUNITS, Codeunit, Function, Parameter
 from navplugin.nav.contract.naming import Naming, canonical, expected, table_name
 from navplugin.nav.contract.page import Field, Kind, Page, Writer, odata_name, option_name
 
@@ -13,6 +14,6 @@ PAGES: tuple[Page, ...] = (*journal.PAGES, *actions.PAGES, *offers.PAGES, *recei
 BY_SERVICE: dict[str, Page] = {page.service: page for page in PAGES}
 
 __all__ = [
-    "BY_SERVICE", "PAGES", "Field", "Kind", "Naming", "Page", "Writer", "canonical", "expected", "odata_name",
-    "option_name", "table_name",
+    "BY_SERVICE", "CODEUNITS", "PAGES", "Codeunit", "Field", "Function", "Kind", "Naming", "Page", "Parameter", "Writer",
+    "canonical", "expected", "odata_name", "option_name", "table_name",
 ]  # fmt: skip

@@ -1,5 +1,5 @@
-"""Members, posted sales, staff and items: read only (ls-pos.md 1.10 to 1.12, 7.7). Posted amounts are stored negative for a
-sale, line discounts positive; `nav.signs` turns them once."""
+"""Members, posted sales, staff and items: read only (ls-pos.md 1.10 to 1.12, 7.7). Posted amounts are stored
+negative for a sale, line discounts positive; `nav.signs` turns them once."""
 
 from __future__ import annotations
 

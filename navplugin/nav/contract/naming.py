@@ -1,6 +1,7 @@
 """How the makers name what a site publishes: NAV, Business Central, LS Central (nav-webservices.md 4, ls-pos.md 5).
 
-A rule is only the first guess. What counts is what the server's `$metadata` or WSDL says, and what the profile says over it.
+A rule is only the first guess. What counts is what the server's `$metadata` or WSDL says, and what the profile says
+over it.
 """
 
 from __future__ import annotations
