@@ -14,6 +14,6 @@ PAGES: tuple[Page, ...] = (*journal.PAGES, *actions.PAGES, *offers.PAGES, *recei
 BY_SERVICE: dict[str, Page] = {page.service: page for page in PAGES}
 
 __all__ = [
-    "BY_SERVICE", "CODEUNITS", "PAGES", "Codeunit", "Field", "Function", "Kind", "Naming", "Page", "Parameter", "Writer",
-    "canonical", "expected", "odata_name", "option_name", "table_name",
+    "BY_SERVICE", "CODEUNITS", "PAGES", "Codeunit", "Field", "Function", "Kind", "Naming", "Page", "Parameter",
+    "Writer", "canonical", "expected", "odata_name", "option_name", "table_name",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ WORKER = Codeunit(
             "WaitForChange",
             (Parameter("After", Kind.BIG_INTEGER), Parameter("MaxMs", Kind.INTEGER)),
             Kind.BIG_INTEGER,
-            "Waits until AIQ Sale has a Change Mark above After, at most MaxMs milliseconds; the greatest one there is.",
+            "Waits, at most MaxMs milliseconds, for a Change Mark of AIQ Sale above After; the greatest one there is.",
         ),
         Function(
             "Version",
