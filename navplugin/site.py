@@ -10,6 +10,8 @@ import navplugin
 from navplugin.core.inifile import read_ini
 from navplugin.core.problems import Level, Problem, Span, has_errors
 from navplugin.core.profile import Profile, read_profile
+from navplugin.nav.names import Override
+from navplugin.nav.overrides import read_overrides
 from navplugin.publish import FooterText
 from navplugin.receipts.footer import render_footer
 from navplugin.rulebook.load import Rulebook, load_rulebook
@@ -22,12 +24,14 @@ TEMPLATES = ("wallet", "signup", "plain")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """All that the worker needs of files. footers: by Store No., then by template name."""
+    """All that the worker needs of files. footers: by Store No., then by template name; overrides: the site's names of
+    NAV's pages, by page of the contract."""
 
     profile: Profile
     rulebook: Rulebook
     footers: Mapping[str, Mapping[str, FooterText]]
     ledger: Path
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ def load_site(config: Path) -> Loaded:
     if profile is None:
         return found
     base = config.resolve().parent
+    overrides, problems = read_overrides(profile.pages)
+    found.problems += problems
     rulebook = load_rules(base / profile.worker["rules"], found)
     stores = {no: profile.store_settings(no) for no in profile.stores}
     footers: dict[str, dict[str, FooterText]] = {no: {} for no in stores}
@@ -62,7 +68,7 @@ def load_site(config: Path) -> Loaded:
             found.problems += [p for p in footer.problems if p not in found.problems]
             footers[no][name] = FooterText(footer.code, footer.rows)
     if rulebook is not None and not has_errors(found.problems):
-        found.site = Site(profile, rulebook, footers, base / profile.worker["state"])
+        found.site = Site(profile, rulebook, footers, base / profile.worker["state"], overrides)
     return found
 
 

@@ -82,4 +82,6 @@ def dump_json(value: Any) -> str:
         return format(value, "f")
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(str(name))}:{dump_json(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(dump_json(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -16,7 +16,9 @@ from navplugin.core.ports import Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider
-from navplugin.nav.session import connect
+from navplugin.nav.contract import Naming
+from navplugin.nav.session import NavSettings, connect
+from navplugin.nav.signin import SignIn
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
@@ -61,14 +63,7 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     """
     profile, clock = site.profile, SystemClock()
     nav, aiq = profile.nav, profile.aiq
-    reader, nav_writer = connect(
-        nav["url"],
-        nav["company"],
-        nav["user"],
-        resolve_secret(nav["key"], "the NAV web service key"),
-        nav["ca-file"],
-        zones={no: ZoneInfo(store["time-zone"]) for no, store in profile.stores.items()},
-    )
+    reader, nav_writer = connect(nav_settings(site))
     loyalty = AiqProvider(
         aiq["url"],
         aiq["uid"],
@@ -96,6 +91,28 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def nav_settings(site: Site) -> NavSettings:
+    """How NAV is reached, as the profile says. Misconfigured when the key cannot be had."""
+    nav = site.profile.nav
+    return NavSettings(
+        url=nav["url"],
+        company=nav["company"],
+        sign_in=SignIn(
+            kind=nav["sign-in"],
+            user=nav["user"],
+            key=resolve_secret(nav["key"], "the NAV web service key"),
+            tenant=nav["tenant"],
+            authority=nav["authority"],
+        ),
+        ca_file=nav["ca-file"],
+        transport=nav["transport"],
+        naming=Naming(nav["naming"]),
+        discover=nav["discover-names"],
+        overrides=site.overrides,
+        zones={no: ZoneInfo(store["time-zone"]) for no, store in site.profile.stores.items()},
+    )
 
 
 def policies(profile: Profile) -> dict[str, Policy]:

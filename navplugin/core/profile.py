@@ -97,10 +97,16 @@ def _precision(value: str) -> Decimal:
 
 
 NAV = (
-    Setting("url", _url, None, "OData V4 address, for instance https://nav:7048/DynamicsNAV110/ODataV4"),
+    Setting("url", _url, None, "OData V4 address, https://nav:7048/DynamicsNAV110/ODataV4; for SOAP the one in /WS"),
+    Setting("transport", _one_of("odata", "soap"), "odata", "the protocol; soap where NAV has no OData V4"),
+    Setting("naming", _one_of("nav", "bc", "lsc"), "bc", "whose names: NAV 2009-2018, Business Central, LS Central"),
+    Setting("discover-names", _yes_no, True, "find names of pages and fields in what NAV publishes (OData)"),
+    Setting("sign-in", _one_of("basic", "ntlm", "oauth", "kerberos"), "basic", "how the worker signs in"),
     Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
-    Setting("user", _text, None, "web service user"),
-    Setting("key", _secret, None, "where the web service access key is kept"),
+    Setting("user", _text, None, "web service user, DOMAIN\\user, or the application (client) id"),
+    Setting("key", _secret, None, "where the web service access key, password or client secret is kept"),
+    Setting("tenant", _text, "", "sign-in = oauth: tenant id or domain"),
+    Setting("authority", _url, "https://login.microsoftonline.com", "sign-in = oauth: who issues the tokens"),
     Setting("ca-file", _text, "", "certificate of the company's own authority"),
 )
 AIQ = (
@@ -145,6 +151,8 @@ STORE = (
     Setting("wait-ms", _number(0, 10000), 2000.0, "how long a button waits for the worker"),
     Setting("currency-precision", _precision, Decimal("0.01"), "amount rounding precision"),
 )
+NAMED = ("store", "page")
+"""Sections with a name behind the kind: [store S0001], [page AIQ_POSJournal]."""
 SECTIONS: dict[str, tuple[Setting, ...]] = {"nav": NAV, "aiq": AIQ, "worker": WORKER, "store": STORE}
 
 Values = Mapping[str, Any]
@@ -152,13 +160,15 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile. Values by the key as typed; `stores` by Store No."""
+    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by the
+    page of the NAV contract (`nav.overrides` reads them)."""
 
     path: str
     nav: Values
     aiq: Values
     worker: Values
     stores: Mapping[str, Values] = field(default_factory=dict)
+    pages: tuple[Section, ...] = ()
 
     def store_settings(self, store_no: str) -> StoreSettings:
         """What rules, facts and receipts need of one store."""
@@ -186,11 +196,15 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
     problems = list(ini.problems)
     found: dict[str, Values] = {}
     stores: dict[str, Values] = {}
+    pages: list[Section] = []
     for section in ini.sections:
         kind, _, name = section.name.partition(" ")
         settings = SECTIONS.get(kind)
-        if settings is None or (kind == "store") != bool(name.strip()):
-            known = ["nav", "aiq", "worker", "store S0001"]
+        if kind == "page" and name.strip():
+            pages.append(section)
+            continue
+        if settings is None or (kind in NAMED) != bool(name.strip()):
+            known = ["nav", "aiq", "worker", "store S0001", "page AIQ_Sale"]
             message = f"[{section.name}] is not a section of a profile"
             problems.append(_problem(section, "unknown-section", message, did_you_mean(section.name, known)))
             continue
@@ -211,10 +225,12 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         section = next(s for s in ini.sections if s.name == "aiq")
         message = "redemption-lookup = probe looks for the receipt number, and append-reference = no sends none"
         problems.append(_problem(section, "refused-settings", message, "set append-reference = yes"))
+    if "nav" in found:
+        problems += _refuse_sign_in(next(s for s in ini.sections if s.name == "nav"), found["nav"])
     shown = _hide_secrets(ini, ini.sourced(problems))
     if has_errors(shown):
         return None, shown
-    return Profile(ini.path, found["nav"], found["aiq"], worker, stores), shown
+    return Profile(ini.path, found["nav"], found["aiq"], worker, stores, tuple(pages)), shown
 
 
 def _read_section(section: Section, settings: tuple[Setting, ...], problems: list[Problem]) -> Values:
@@ -268,6 +284,21 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
             problems.append(_problem(section, "refused-settings", message, hint))
+    return problems
+
+
+def _refuse_sign_in(section: Section, nav: Values) -> list[Problem]:
+    """What this kind of sign-in needs, and an address that does not fit the protocol."""
+    problems = []
+    if nav["sign-in"] == "oauth" and not nav["tenant"]:
+        text = "sign-in = oauth needs the tenant"
+        problems.append(_problem(section, "missing-key", text, "add 'tenant = ...', the tenant's id or domain"))
+    if nav["sign-in"] == "ntlm" and nav["user"] and not any(sign in nav["user"] for sign in "\\@"):
+        problems.append(_problem(section, "bad-value", "sign-in = ntlm needs the user's domain", "user = DOMAIN\\user"))
+    if nav["url"] and (nav["transport"] == "soap") != nav["url"].endswith("/WS"):
+        text = f"url does not fit transport = {nav['transport']}"
+        hint = "OData addresses end in /ODataV4, the SOAP address in /WS"
+        problems.append(_problem(section, "bad-value", text, hint))
     return problems
 
 

@@ -1,55 +1,36 @@
-"""One HTTP layer for all that is read from and written to NAV's OData service (odata-soap-clients.md 3).
-
-Time limits always, no redirects, every page read, links only to the configured server, JSON with exact decimals, no
-secret in any error. Reads are tried again a few times; a write is sent once.
-"""
+"""The HTTP of NAV's OData V4 service (odata-soap-clients.md 3): every page read, links only to the configured server,
+JSON with exact decimals. Reads are tried again a few times; a write is sent once."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import logging
-import re
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import requests
-import urllib3
 
-from navplugin.core.errors import (
-    AlreadyThere,
-    AuthFailed,
-    Busy,
-    Conflict,
-    Misconfigured,
-    Missing,
-    NavpluginError,
-    ProtocolError,
-    Refused,
-    UnknownOutcome,
-    Unreachable,
-)
-from navplugin.wire import is_untrusted, was_never_sent
+from navplugin.core.errors import Busy, Misconfigured, NavpluginError, ProtocolError, UnknownOutcome, Unreachable
+from navplugin.nav.channel import TIMEOUT, Channel, Request, Response, problem_of, same_server
+from navplugin.nav.refusal import read_json, refusal
+from navplugin.wire import dump_json
 
 log = logging.getLogger("navplugin.nav")
 
-TIMEOUT = (3.05, 20.0)
-"""Seconds to connect and seconds without a byte."""
 WAITS = (0.5, 1.5)
-"""Seconds before the second and third try of a read."""
+"""Seconds before the second and third try of a read, give or take half: many workers must not come back together."""
 LONGEST_WAIT = 5.0
 """A server that asks for more patience than this is left to the worker's next tick."""
 MAX_PAGES = 1000
-
-_NETWORK = (
-    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
-)  # fmt: skip
-_CORRELATION = re.compile(r"\s*CorrelationId:\s*[0-9a-fA-F-]+\.?")
-_NOT_PUBLISHED = ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
+PAGE_SIZE = 1000
+"""Rows that we ask for in one page; the server may give fewer."""
+BATCH_LIMIT = 100
+"""Operations in one `$batch` (nav-webservices.md 10)."""
+_VERBS = {"GET": "read", "POST": "insert", "PATCH": "update", "DELETE": "delete"}
+_HEADERS = {"Accept": "application/json;odata.metadata=minimal", "OData-MaxVersion": "4.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +42,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Part:
+    """One write in a batch; path below the company."""
+
     method: str
-    url: str
+    path: str
     service: str
-    body: bytes | None = None
+    body: Mapping[str, Any] | None = None
     etag: str = ""
-
-    @property
-    def reads(self) -> bool:
-        return self.method == "GET"
-
-    @property
-    def where(self) -> str:
-        verbs = {"GET": "read", "POST": "insert", "PATCH": "update", "DELETE": "delete"}
-        return f"{self.service} {verbs[self.method]}"
 
 
 class NavHttp:
@@ -90,10 +64,10 @@ class NavHttp:
         timeout: tuple[float, float] = TIMEOUT,
         waits: tuple[float, ...] = WAITS,
         sleep: Callable[[float], None] = time.sleep,
+        advice: str = "check the web service user, its key and permissions",
     ) -> None:
         self._base = base_url.rstrip("/") + "/"
-        self._session, self._timeout = session, timeout
-        self._secrets = tuple(one for one in secrets if one)
+        self.channel = Channel(session, secrets=secrets, timeout=timeout, advice=advice)
         self._waits, self._sleep = waits, sleep
 
     def __repr__(self) -> str:
@@ -106,164 +80,116 @@ class NavHttp:
         seen: set[str] = set()
         while url:
             if url in seen or len(seen) >= MAX_PAGES:
-                raise self._problem(ProtocolError, service, "NAV's link to the next page repeats; read again later")
+                raise problem_of(ProtocolError, service, "NAV's link to the next page repeats; read again later")
             seen.add(url)
-            document = self._read(_Request("GET", url, service)).document or {}
+            # With each page: the size is a wish of the request, not of the link (nav-webservices.md 9).
+            request = self._request("GET", url, service, Prefer=f"odata.maxpagesize={PAGE_SIZE}")
+            document = self._read(request).document or {}
             page = document.get("value")
             if not isinstance(page, list) or not all(isinstance(row, dict) for row in page):
-                raise self._problem(ProtocolError, service, "NAV's answer holds no list of rows; check the address")
+                raise problem_of(ProtocolError, service, "NAV's answer holds no list of rows; check the address")
             yield from page
             url = self._next(url, document.get("@odata.nextLink"), service)
 
     def read(self, path: str, service: str) -> Reply:
         """One entity by its path."""
-        return self._read(_Request("GET", urljoin(self._base, path), service))
+        return self._read(self._request("GET", urljoin(self._base, path), service))
 
     def write(self, method: str, path: str, service: str, body: bytes | None = None, etag: str = "") -> Reply:
         """POST, PATCH or DELETE, once. `etag`: the row's own."""
-        return self._send(_Request(method, urljoin(self._base, path), service, body, etag))
+        headers = {"If-Match": etag} if etag else {}
+        return self._send(self._request(method, urljoin(self._base, path), service, body, **headers))
+
+    def call(self, root: str, company: str, service: str, function: str, arguments: Mapping[str, Any]) -> Any:
+        """An unbound action, once: `{root}/{service}_{function}?company=`; its value, None when it has none."""
+        url = f"{root.rstrip('/')}/{service}_{function}?company={quote(company, safe='')}"
+        reply = self._send(self._request("POST", url, f"{service}.{function}", dump_json(arguments).encode()))
+        return (reply.document or {}).get("value")
+
+    def batch(self, root: str, company: str, parts: Sequence[Part]) -> None:
+        """All parts in one transaction, or none: `Isolation: snapshot` (Business Central 17.1 on).
+
+        The error of the first part that was refused is raised; all the others count as undone then, whatever their
+        status says (nav-webservices.md 10). Misconfigured: the server takes no batch, and nothing was written.
+        """
+        if len(parts) > BATCH_LIMIT:
+            raise ValueError(f"a batch has at most {BATCH_LIMIT} parts")
+        body = {"requests": [_shown(number, part, company) for number, part in enumerate(parts)]}
+        url = f"{root.rstrip('/')}/$batch"
+        request = self._request("POST", url, "$batch", dump_json(body).encode(), Isolation="snapshot")
+        response = self.channel.exchange(request)
+        if response.status in (404, 405, 501) or (response.status == 400 and not read_json(response)):
+            raise problem_of(Misconfigured, "$batch", "NAV's server takes no batch; single writes are used")
+        document = self._good(request, response).document or {}
+        answers = {str(one.get("id")): one for one in document.get("responses", ()) if isinstance(one, dict)}
+        for number, part in enumerate(parts):
+            status = answers.get(str(number), {}).get("status")
+            if isinstance(status, int) and status >= 400:
+                raise self._part_refused(part, status, answers[str(number)])
+        if len(answers) != len(parts) or not all(isinstance(a.get("status"), int) for a in answers.values()):
+            text = "NAV's answer to the batch does not fit its parts; read the rows back"
+            raise problem_of(UnknownOutcome, "$batch", text)
+
+    def stream(self, url: str, what: str) -> Iterator[bytes]:
+        """A document such as `$metadata`, piece by piece."""
+        request = Request("GET", url, what, reads=True, headers={"Accept": "application/xml"})
+        return self.channel.stream(request, lambda response: refusal(self.channel, request, response))
 
     # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _request(self, method: str, url: str, service: str, body: bytes | None = None, **more: str) -> Request:
+        headers = {**_HEADERS, **({"Content-Type": "application/json"} if body is not None else {}), **more}
+        return Request(method, url, f"{service} {_VERBS[method]}", method == "GET", body, headers)
 
     def _next(self, url: str, link: Any, service: str) -> str:
         if not link:
             return ""
         target = urljoin(url, str(link))
-        if urlsplit(target)[:2] != urlsplit(self._base)[:2]:
+        if not same_server(target, self._base):
             text = "NAV's link to the next page leads to another server; check the server's public address in NAV"
-            raise self._problem(ProtocolError, service, text)
+            raise problem_of(ProtocolError, service, text)
         return target
 
-    def _read(self, request: _Request) -> Reply:
+    def _read(self, request: Request) -> Reply:
         for wait in self._waits:
             try:
                 return self._send(request)
             except (Busy, Unreachable) as problem:
-                wait = max(wait, problem.retry_after or 0.0)
-                if wait > LONGEST_WAIT:
+                if (problem.retry_after or 0.0) > LONGEST_WAIT:
                     raise
+                wait = max(wait * random.uniform(0.5, 1.5), problem.retry_after or 0.0)
                 log.info("%s; trying again in %.1f s", problem, wait)
                 self._sleep(wait)
         return self._send(request)
 
-    def _send(self, request: _Request) -> Reply:
-        headers = {"If-Match": request.etag} if request.etag else {}
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            response = self._session.request(
-                request.method, request.url, data=request.body, headers=headers,
-                timeout=self._timeout, allow_redirects=False,
-            )  # fmt: skip
-        except _NETWORK as problem:
-            raise self._no_answer(request, problem) from None
-        document = _document(response)
-        if response.ok and not response.is_redirect:
-            return self._good(request, response, document)
-        raise self._refusal(request, response, document)
+    def _send(self, request: Request) -> Reply:
+        return self._good(request, self.channel.exchange(request))
 
-    def _good(self, request: _Request, response: requests.Response, document: Any) -> Reply:
-        etag = response.headers.get("ETag", "")
-        if response.status_code == 204 or (not response.content and not request.reads):
+    def _good(self, request: Request, response: Response) -> Reply:
+        if not 200 <= response.status < 300:
+            raise refusal(self.channel, request, response)
+        document, etag = read_json(response), response.headers.get("ETag", "")
+        if response.status == 204 or (not response.body and not request.reads):
             return Reply(None, etag)
-        if isinstance(document, dict) and 200 <= response.status_code < 300:
+        if isinstance(document, dict):
             return Reply(document, str(document.get("@odata.etag") or etag))
-        if "json" not in response.headers.get("Content-Type", ""):
+        if "json" not in response.kind:
             text = "something else than NAV answered (no JSON); check the address, the proxy and the sign-in page"
-            raise self._problem(ProtocolError, request.where, text)
+            raise problem_of(ProtocolError, request.where, text)
         if request.reads:
-            raise self._problem(ProtocolError, request.where, "NAV's answer is cut off or no JSON; read again later")
-        raise self._problem(UnknownOutcome, request.where, "NAV's answer to the write is unreadable; read the row back")
+            raise problem_of(ProtocolError, request.where, "NAV's answer is cut off or no JSON; read again later")
+        raise problem_of(UnknownOutcome, request.where, "NAV's answer to the write is unreadable; read the row back")
 
-    def _no_answer(self, request: _Request, problem: Exception) -> NavpluginError:
-        if is_untrusted(problem):
-            text = "NAV's certificate is not trusted; name the company's own authority in ca-file"
-            return self._problem(Unreachable, request.where, text)
-        if was_never_sent(problem):
-            text = "NAV cannot be reached; check that the service runs and that address and port are right"
-            return self._problem(Unreachable, request.where, text)
-        if request.reads:
-            text = f"NAV gave no whole answer ({type(problem).__name__}); check the service and the network"
-            return self._problem(Unreachable, request.where, text)
-        text = f"NAV's answer to the write never came ({type(problem).__name__}); read the row back before another try"
-        return self._problem(UnknownOutcome, request.where, text)
-
-    def _refusal(self, request: _Request, response: requests.Response, document: Any) -> NavpluginError:
-        status = response.status_code
-        code, said = _error_of(document)
-        told = f" ({self.masked(said)})" if said else ""
-        kind, text = _sort(request, status, code, known=bool(code))
-        problem = self._problem(kind, request.where, f"{text}{told}")
-        problem.retry_after = _seconds(response.headers.get("Retry-After", ""))
-        return problem
-
-    def masked(self, text: str) -> str:
-        """NAV's words without its correlation id, without our secrets, at most 300 characters."""
-        text = _CORRELATION.sub("", text)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text[:300].rstrip(". ")
-
-    def _problem(self, kind: type[NavpluginError], where: str, text: str) -> NavpluginError:
-        return kind(f"{text}.", system="NAV", where=where)
+    def _part_refused(self, part: Part, status: int, answer: Mapping[str, Any]) -> NavpluginError:
+        body = answer.get("body")
+        text = body if isinstance(body, str) else dump_json(body or {})
+        response = Response(status, {"Content-Type": "application/json"}, text.encode())
+        return refusal(self.channel, self._request(part.method, self._base + part.path, part.service), response)
 
 
-def _sort(request: _Request, status: int, code: str, *, known: bool) -> tuple[type[NavpluginError], str]:
-    """The class of a refusal, and what to do. Statuses and codes: nav-webservices.md 8."""
-    if status in (401, 403):
-        return AuthFailed, f"NAV refuses the sign-in ({status}); check the web service user, its key and permissions"
-    if status in (429, 503) or (request.reads and status in (408, 504)):
-        return Busy, f"NAV is busy ({status}); it is asked again later"
-    if 300 <= status < 400 or (not known and 400 <= status < 500 and status != 404):
-        return ProtocolError, f"NAV answered with {status} and no reason of its own; check the address and the proxy"
-    if status >= 500 or status == 408:
-        if request.reads:
-            return ProtocolError, f"NAV failed ({status} {code}); look into the server's log"
-        return UnknownOutcome, f"NAV failed during the write ({status} {code}); read the row back before another try"
-    if code in _NOT_PUBLISHED or (request.reads and status != 404) or (status == 404 and request.method == "POST"):
-        if code == "SkipTokenIsNoLongerValid":
-            return Busy, "NAV has forgotten where the page began; it is read again later"
-        text = f"NAV does not know this page, field or company ({status} {code})"
-        return Misconfigured, f"{text}; publish the page as declared and check the company's name"
-    if status == 404:
-        return _not_found(request)
-    if code == "Internal_EntityWithSameKeyExists" or (status == 409 and request.method == "POST"):
-        return AlreadyThere, "NAV has a row with this key already"
-    if status in (409, 412) or code == "Request_EntityChanged":
-        return Conflict, "NAV's row was changed by somebody else since it was read; read it again"
-    return Refused, f"NAV refuses ({status} {code})"
-
-
-def _not_found(request: _Request) -> tuple[type[NavpluginError], str]:
-    if request.reads and "(" not in request.url.rpartition("/")[2]:
-        return Misconfigured, "NAV does not know this page; publish it as a web service under this name (404)"
-    return Missing, "NAV has no such row any more"
-
-
-def _document(response: requests.Response) -> Any:
-    if "json" not in response.headers.get("Content-Type", ""):
-        return None
-    try:
-        return json.loads(response.content, parse_float=Decimal, parse_constant=_refuse_constant)
-    except ValueError:
-        return None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _error_of(document: Any) -> tuple[str, str]:
-    """Code for programs and message for people; V3 nests the message once more."""
-    if not isinstance(document, dict):
-        return "", ""
-    error = document.get("error") or document.get("odata.error")
-    if not isinstance(error, dict):
-        return "", ""
-    message = error.get("message")
-    said = message.get("value") if isinstance(message, dict) else message
-    return str(error.get("code") or "Unknown"), str(said or "")
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text.strip()) else None
+def _shown(number: int, part: Part, company: str) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", "Company": company}
+    if part.etag:
+        headers["If-Match"] = part.etag
+    shown: dict[str, Any] = {"id": str(number), "method": part.method, "url": part.path, "headers": headers}
+    return {**shown, "body": part.body} if part.body is not None else shown

@@ -1,18 +1,12 @@
-"""The contract in OData V4: values as JSON and as literals, entity classes and query text by python-odata.
+"""NAV over OData V4: entity classes and query text by python-odata, everything else by `NavHttp`.
 
-The type that the contract declares decides how a value is written, never the Python type alone
-(odata-soap-clients.md 3). Amounts are Decimal in both directions. Blank options are one space in NAV and "" here; the
-unset dates 0001-01-01 and 1753-01-01 are None here (nav-webservices.md 5, ls-pos.md 8 no. 22).
+python-odata loses pages, keys and ETags (odata-soap-clients.md 2.1), so it makes no request here.
 """
 
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,155 +14,172 @@ import requests
 from odata import ODataService
 from odata.property import BaseQueryFilter, PropertyBase
 
-from navplugin.core.errors import ProtocolError
-from navplugin.nav.contract import PAGES, Field, Kind, Page
+from navplugin.core.errors import Misconfigured, ProtocolError
+from navplugin.core.model import Op
+from navplugin.nav.channel import problem_of
+from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Page, canonical
+from navplugin.nav.edmx import Metadata, read_edmx
+from navplugin.nav.http import BATCH_LIMIT, NavHttp, Part, Reply
+from navplugin.nav.names import Override, SitePage, by_rule, find_service, resolve
+from navplugin.nav.transport import Condition, NavRow, Row, Write
+from navplugin.nav.values import from_json, literal, to_json
+from navplugin.wire import dump_json
 
 # python-odata writes whole payloads at INFO (odata-soap-clients.md 2.2).
 logging.getLogger("odata").setLevel(logging.WARNING)
 
-_UNSET_YEARS = ("0001-", "1753-01-01")
-_NO_DATE, _NO_TIME = "0001-01-01", "0001-01-01T00:00:00Z"
-_TEXT_KINDS = (Kind.CODE, Kind.TEXT, Kind.OPTION, Kind.TIME)
-_WHOLE = (Kind.INTEGER, Kind.BIG_INTEGER)
+_METHODS = {Op.INSERT: "POST", Op.UPDATE: "PATCH", Op.DELETE: "DELETE"}
 
 
-# ---- values ------------------------------------------------------------------------------------------------------
+class ODataTransport:
+    """One NAV company. discover: read the names from `$metadata`; else they follow the rule and the profile."""
+
+    def __init__(
+        self,
+        root: str,
+        company: str,
+        http: NavHttp,
+        session: requests.Session,
+        *,
+        naming: Naming = Naming.BC,
+        overrides: Mapping[str, Override] | None = None,
+        discover: bool = True,
+    ) -> None:
+        """root: the address without a company."""
+        self._root, self._company, self.http, self._naming = root, company, http, naming
+        self._overrides, self._discover = dict(overrides or {}), discover
+        self._metadata: Metadata | None = None
+        self._pages: dict[str, SitePage] = {}
+        self._model = Model(company_address(root, company), session)
+        self._can_batch = True
+
+    def rows(self, page: Page, conditions: Sequence[Condition] = (), order_by: str = "") -> Iterator[NavRow]:
+        """All rows that fit, each held against the filter again: servers are known to ignore filters that they do not
+        understand, without an error (nav-webservices.md 9)."""
+        site = self.site_page(page)
+        for raw in self.http.rows(site.wire.service, self._model.query(site, conditions, order_by)):
+            row = read_row(site, raw)
+            if not all(condition.holds(page, row.fields) for condition in conditions):
+                names = ", ".join(condition.name for condition in conditions)
+                text = f"NAV sent rows that were not asked for (filter on {names}); check the published page"
+                raise problem_of(ProtocolError, f"{page.service} read", text)
+            yield row
+
+    def write(self, write: Write) -> NavRow | None:
+        """Carry out one write; the row as NAV made it, None after a delete."""
+        site = self.site_page(write.page)
+        path, body = self._parts(site, write)
+        sent = None if body is None else dump_json(body).encode()
+        reply = self.http.write(_METHODS[write.op], path, write.page.service, sent, write.tag)
+        if write.op is Op.DELETE:
+            return None
+        if reply.document is None:
+            reply = self.http.read(entity_path(site, write.key), write.page.service)
+        # What NAV made of it: triggers may change other fields (nav-webservices.md 0 no. 7).
+        return _row_of(site, reply)
+
+    def write_together(self, writes: Sequence[Write]) -> bool:
+        """All in one `$batch` with a snapshot; False where the server takes none, once known never asked again."""
+        if not self._can_batch or len(writes) > BATCH_LIMIT:
+            return False
+        parts = []
+        for write in writes:
+            path, body = self._parts(self.site_page(write.page), write)
+            parts.append(Part(_METHODS[write.op], path, write.page.service, body, write.tag))
+        try:
+            self.http.batch(self._root, self._company, parts)
+        except Misconfigured as refused:
+            if refused.where != "$batch insert":
+                raise
+            self._can_batch = False
+        return self._can_batch
+
+    def call(self, codeunit: Codeunit, function: str, arguments: Row) -> Any:
+        """An unbound action. Misconfigured where the site has not published the codeunit."""
+        declared = next(one for one in codeunit.functions if one.name == function)
+        body = {p.name: to_json(Field(p.name, p.kind), arguments[p.name]) for p in declared.parameters}
+        value = self.http.call(self._root, self._company, codeunit.service, function, body)
+        return None if declared.returns is None else from_json(Field("return_value", declared.returns), value)
+
+    def site_page(self, page: Page) -> SitePage:
+        """How the site publishes a page; found once. Misconfigured, with the step to take, when it does not."""
+        if page.service not in self._pages:
+            override = self._overrides.get(page.service, Override())
+            if self._discover:
+                known = self._read_metadata()
+                service = find_service(page, known.sets, self._naming, override)
+                self._pages[page.service] = resolve(page, known.services[service], self._naming, override)
+            else:
+                self._pages[page.service] = by_rule(page, self._naming, override)
+        return self._pages[page.service]
+
+    def _read_metadata(self) -> Metadata:
+        if self._metadata is None:
+            wanted = {canonical(page.service) for page in PAGES}
+            named = {one.service for one in self._overrides.values()}
+            chunks = self.http.stream(f"{self._root.rstrip('/')}/$metadata", "$metadata read")
+            found = read_edmx(chunks, lambda name: name in named or canonical(name) in wanted)
+            if not found.version.startswith("4"):
+                text = f"this address answers with OData of EDMX version {found.version}, not V4; take the address "
+                text += "that ends in /ODataV4, or transport = soap where NAV has none"
+                raise problem_of(Misconfigured, "$metadata", text)
+            self._metadata = found
+        return self._metadata
+
+    def _parts(self, site: SitePage, write: Write) -> tuple[str, dict[str, Any] | None]:
+        """Path below the company, and body."""
+        body = {site.names[name]: to_json(_wire(site, name), value) for name, value in write.fields.items()}
+        if write.op is Op.INSERT:
+            keys = zip(write.page.key, write.key, strict=True)
+            body = {**{site.names[name]: to_json(_wire(site, name), value) for name, value in keys}, **body}
+            return site.wire.service, body
+        return entity_path(site, write.key), None if write.op is Op.DELETE else body
 
 
-def from_json(field: Field, value: Any) -> Any:
-    """A value of NAV's answer as the model has it; null is the field's blank. ValueError when it does not fit."""
-    if value is None:
-        value = _blank_json(field.kind)
-    match field.kind:
-        case Kind.OPTION:
-            return _option(field, value)
-        case Kind.CODE | Kind.TEXT | Kind.TIME:
-            if isinstance(value, str):
-                return value if field.kind is Kind.TEXT else value.strip()
-        case Kind.INTEGER | Kind.BIG_INTEGER:
-            number = _decimal(value)
-            if number == number.to_integral_value():
-                return int(number)
-        case Kind.DECIMAL:
-            return _decimal(value)
-        case Kind.BOOLEAN:
-            if isinstance(value, bool):
-                return value
-        case Kind.DATE if isinstance(value, str):
-            # NAV 2017 declares dates as points in time (nav-webservices.md 1).
-            return None if value.startswith(_UNSET_YEARS) else date.fromisoformat(value[:10])
-        case Kind.DATETIME if isinstance(value, str):
-            return None if value.startswith(_UNSET_YEARS) else _moment(datetime.fromisoformat(value))
-        case Kind.GUID if isinstance(value, str):
-            return plain_guid(value)
-    raise ValueError(f"{type(value).__name__} where {field.edm} belongs")
+def company_address(root: str, company: str) -> str:
+    """`{root}/Company('CRONUS%20%27s')/`: the form that keeps every link below one company."""
+    return f"{root.rstrip('/')}/Company('{quote(company.replace(chr(39), chr(39) * 2), safe='')}')/"
 
 
-def to_json(field: Field, value: Any) -> Any:
-    """A value of the model as NAV takes it. ProtocolError for a value that the declared field cannot hold: it is this
-    one row that cannot be written, so the store group goes on."""
-    try:
-        return _to_json(field, value)
-    except (ValueError, ArithmeticError) as wrong:
-        raise ProtocolError(f"{field.name} cannot be written: {wrong}", system="NAV") from None
-
-
-def plain_guid(text: str) -> str:
-    """A GUID in lower case without braces; the zero GUID is "". ValueError for other text."""
-    found = uuid.UUID(text) if text else uuid.UUID(int=0)
-    return str(found) if found.int else ""
-
-
-def _to_json(field: Field, value: Any) -> Any:
-    match field.kind:
-        case Kind.CODE | Kind.TEXT | Kind.OPTION | Kind.TIME:
-            return _text(field, "" if value is None else value)
-        case Kind.INTEGER | Kind.BIG_INTEGER if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        case Kind.DECIMAL if isinstance(value, Decimal | int) and not isinstance(value, bool):
-            return _decimal(value)
-        case Kind.BOOLEAN if isinstance(value, bool):
-            return value
-        case Kind.DATE if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-            return value.isoformat() if value else _NO_DATE
-        case Kind.DATETIME if value is None or isinstance(value, datetime):
-            return _show_moment(value) if value else _NO_TIME
-        case Kind.GUID if isinstance(value, str):
-            return plain_guid(value) or str(uuid.UUID(int=0))
-    raise ValueError(f"{type(value).__name__} where {field.edm} belongs")
-
-
-def _text(field: Field, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{type(value).__name__} where text belongs")
-    text = str(value)
-    if field.kind is Kind.OPTION:
-        text = text.strip() or " "
-        if text not in field.options:
-            raise ValueError(f"'{text}' is none of its options ({', '.join(field.options)})")
-    if field.length and len(text) > field.length:
-        raise ValueError(f"the text has {len(text)} characters, the field holds {field.length}; shorten the text")
-    return text
-
-
-def _option(field: Field, value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(field.options):
-        value = field.options[value]
-    if not isinstance(value, str):
-        raise ValueError(f"{type(value).__name__} where an option belongs")
-    return value.strip()
-
-
-def _blank_json(kind: Kind) -> Any:
-    if kind in (*_WHOLE, Kind.DECIMAL):
-        return 0
-    if kind is Kind.BOOLEAN:
-        return False
-    return _NO_DATE if kind in (Kind.DATE, Kind.DATETIME) else ""
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool | float):
-        raise ValueError(f"{type(value).__name__} where a number belongs")
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, TypeError):
-        raise ValueError("no number") from None
-    if not number.is_finite():
-        raise ValueError("no finite number")
-    return number
-
-
-def _moment(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError("a time without its offset")
-    return value.astimezone(UTC)
-
-
-def _show_moment(value: datetime) -> str:
-    moment = _moment(value)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
-
-
-def literal(field: Field, value: Any) -> str:
-    """A value in a filter or a key."""
-    shown = to_json(field, value)
-    if field.kind in _TEXT_KINDS:
-        return "'" + str(shown).replace("'", "''") + "'"
-    if isinstance(shown, bool):
-        return "true" if shown else "false"
-    return format(shown, "f") if isinstance(shown, Decimal) else str(shown)
-
-
-# ---- addresses and queries ---------------------------------------------------------------------------------------
-
-
-def entity_path(page: Page, key: tuple[Any, ...]) -> str:
+def entity_path(site: SitePage, key: tuple[Any, ...]) -> str:
     """`AIQ_POSPrompts(Receipt_No='R%2F1',Prompt_Key='K')`, any content percent-encoded."""
-    shown = [quote(literal(page.field(name), value), safe="") for name, value in zip(page.key, key, strict=True)]
+    page, names = site.page, [site.names[name] for name in site.page.key]
+    shown = [quote(literal(_wire(site, name), value), safe="") for name, value in zip(page.key, key, strict=True)]
     if len(shown) == 1:
-        return f"{page.service}({shown[0]})"
-    return f"{page.service}({','.join(f'{name}={text}' for name, text in zip(page.key, shown, strict=True))})"
+        return f"{site.wire.service}({shown[0]})"
+    return f"{site.wire.service}({','.join(f'{name}={text}' for name, text in zip(names, shown, strict=True))})"
+
+
+def read_row(site: SitePage, raw: Mapping[str, Any], etag: str = "") -> NavRow:
+    """A row of NAV's answer. ProtocolError, with the field's name, for a missing or unusable field or a lost ETag."""
+    fields: dict[str, Any] = {}
+    for field in site.page.fields:
+        name = site.names.get(field.name)
+        if name is not None and name not in raw:
+            raise _unusable(site, f"NAV sent no field {name}; publish the page with all declared fields")
+        try:
+            fields[field.name] = from_json(field, None if name is None else raw[name])
+        except ValueError as wrong:
+            raise _unusable(site, f"NAV's field {name} cannot be read: {wrong}") from None
+    tag = str(raw.get("@odata.etag") or etag)
+    if not tag and ("m" in site.page.rights or "d" in site.page.rights):
+        raise _unusable(site, "NAV sent a row without its ETag; it could not be changed safely")
+    return NavRow(fields, tag)
+
+
+def _row_of(site: SitePage, reply: Reply) -> NavRow:
+    return read_row(site, reply.document or {}, reply.etag)
+
+
+def _wire(site: SitePage, name: str) -> Field:
+    return site.wire.field(site.names[name])
+
+
+def _unusable(site: SitePage, text: str) -> ProtocolError:
+    return ProtocolError(f"{text}.", system="NAV", where=f"{site.page.service} read")
+
+
+# ---- query text by python-odata ----------------------------------------------------------------------------------
 
 
 class ContractProperty(PropertyBase):  # type: ignore[misc]
@@ -202,55 +213,36 @@ class AnyOf(BaseQueryFilter):  # type: ignore[misc]
         return " or ".join(str(one) for one in self.filters)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`name` equals one of `values`, or is greater than the only one. NAV takes `or` on one field only, and not `in`
-    before Business Central's schema 2.1 (nav-webservices.md 9)."""
-
-    name: str
-    values: tuple[Any, ...]
-    greater: bool = False
-
-    def as_filter(self, entity: Any) -> BaseQueryFilter:
-        """The condition in python-odata's terms."""
-        prop = getattr(entity, self.name)
-        return prop > self.values[0] if self.greater else AnyOf([prop == value for value in self.values])
-
-    def holds(self, page: Page, fields: Mapping[str, Any]) -> bool:
-        """Whether a row that NAV sent is one that was asked for."""
-        field = page.field(self.name)
-        seen = _comparable(field, fields[self.name])
-        if self.greater:
-            return bool(seen > self.values[0])
-        return seen in [_comparable(field, value) for value in self.values]
-
-
-def _comparable(field: Field, value: Any) -> Any:
-    if field.kind is Kind.CODE:
-        return str(value or "").strip().upper()
-    return str(value or "").strip().casefold() if field.kind in (*_TEXT_KINDS, Kind.GUID) else value
-
-
 class Model:
-    """The entity classes of one NAV company. No request is made here: python-odata loses pages, keys and ETags
-    (odata-soap-clients.md 2.1), so `NavHttp` carries its queries."""
+    """The entity classes of one NAV company, made when a page is first asked for. No request is made here."""
 
     def __init__(self, base_url: str, session: requests.Session) -> None:
         self._service = ODataService(base_url, session=session, reflect_entities=False, quiet_progress=True)
-        self._entities = {page.service: self._declare(page) for page in PAGES}
+        self._entities: dict[str, Any] = {}
 
-    def query(self, page: Page, conditions: tuple[Condition, ...] = (), order_by: str = "") -> dict[str, str]:
+    def query(self, site: SitePage, conditions: Sequence[Condition] = (), order_by: str = "") -> dict[str, str]:
         """The query options of a read: the contract's fields, rows by all conditions, in this order."""
-        entity = self._entities[page.service]
-        query = self._service.query(entity).select(*(getattr(entity, name) for name in page.names))
+        entity = self._entity(site)
+        query = self._service.query(entity).select(*(getattr(entity, name) for name in site.wire.names))
         for condition in conditions:
-            query = query.filter(condition.as_filter(entity))
+            query = query.filter(_as_filter(condition, getattr(entity, site.names[condition.name])))
         if order_by:
-            query = query.order_by(getattr(entity, order_by).asc())
+            query = query.order_by(getattr(entity, site.names[order_by]).asc())
         return {name: str(value) for name, value in query._get_options().items()}
 
-    def _declare(self, page: Page) -> Any:
+    def _entity(self, site: SitePage) -> Any:
         # Classes belong to one service: python-odata keeps the address on their base class.
-        members: dict[str, Any] = {f.name: ContractProperty(f, primary_key=f.name in page.key) for f in page.fields}
-        members |= {"__odata_type__": f"NAV.{page.service}", "__odata_collection__": page.service}
-        return type(page.service, (self._service.Entity,), members)
+        page = site.wire
+        if page.service not in self._entities:
+            members: dict[str, Any] = {f.name: ContractProperty(f, primary_key=f.name in page.key) for f in page.fields}
+            members |= {"__odata_type__": f"NAV.{page.service}", "__odata_collection__": page.service}
+            self._entities[page.service] = type(page.service, (self._service.Entity,), members)
+        return self._entities[page.service]
+
+
+def _as_filter(condition: Condition, prop: Any) -> BaseQueryFilter:
+    if condition.greater:
+        return prop > condition.values[0]
+    if condition.least:
+        return prop >= condition.values[0]
+    return AnyOf([prop == value for value in condition.values])

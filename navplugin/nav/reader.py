@@ -1,7 +1,6 @@
-"""Reads NAV over OData: the port `JournalReader`.
+"""Reads NAV over either protocol: the port `JournalReader`.
 
-Rows of up to BATCH receipts come with one request for each page. Every row is held against the filter again: servers
-are known to ignore filters they do not understand, without an error (nav-webservices.md 9).
+Rows of up to BATCH receipts come with one request for each page.
 """
 
 from __future__ import annotations
@@ -18,17 +17,13 @@ from navplugin.nav.contract.actions import ACTIONS, PROMPTS, SETUP, STATUS
 from navplugin.nav.contract.feeds import MEMBERS, TRANS_DISCOUNTS, TRANS_INFOCODES, TRANS_LINES, TRANSACTIONS
 from navplugin.nav.contract.journal import JOURNAL, JOURNAL_LINES, SALE
 from navplugin.nav.contract.offers import GRANTS, OFFER_BENEFITS, OFFER_ITEMS, OFFERS
-from navplugin.nav.http import NavHttp
-from navplugin.nav.odata import Condition, Model
 from navplugin.nav.rows import (
-    NavRow,
     action_of,
     grant_of,
     journal_of,
     member_of,
     offer_of,
     prompt_of,
-    read_row,
     sale_of,
     staged,
     staged_sale,
@@ -36,6 +31,7 @@ from navplugin.nav.rows import (
     unclear_parts,
 )
 from navplugin.nav.signs import posted_sale
+from navplugin.nav.transport import Condition, NavRow, Transport
 
 log = logging.getLogger("navplugin.nav")
 
@@ -46,11 +42,11 @@ _ENDED = (SaleState.POSTED, SaleState.VOIDED)
 Grouped = Mapping[str, Sequence[NavRow]]
 
 
-class ODataReader:
+class NavReader:
     """One NAV company. zones: time zone by store number, for the posting time of a sale."""
 
-    def __init__(self, http: NavHttp, model: Model, company: str, zones: Mapping[str, ZoneInfo] | None = None) -> None:
-        self._http, self._model, self._company = http, model, company
+    def __init__(self, transport: Transport, company: str, zones: Mapping[str, ZoneInfo] | None = None) -> None:
+        self.transport, self._company = transport, company
         self._zones = dict(zones or {})
         self._told: set[str] = set()
 
@@ -186,12 +182,7 @@ class ODataReader:
     def _rows(self, page: Page, *conditions: Condition, order_by: str = "") -> list[NavRow]:
         """All rows that fit, each key once: rows may move between two pages of an answer."""
         found: dict[tuple[Any, ...], NavRow] = {}
-        for raw in self._http.rows(page.service, self._model.query(page, conditions, order_by)):
-            row = read_row(page, raw)
-            if not all(condition.holds(page, row.fields) for condition in conditions):
-                names = ", ".join(condition.name for condition in conditions)
-                text = f"NAV sent rows that were not asked for (filter on {names}); check the published page"
-                raise ProtocolError(f"{text}.", system="NAV", where=f"{page.service} read")
+        for row in self.transport.rows(page, conditions, order_by):
             found[tuple(row[name] for name in page.key)] = row
         return list(found.values())
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from navplugin.core.errors import ProtocolError
@@ -23,39 +22,12 @@ from navplugin.core.model import (
     StatusRow,
 )
 from navplugin.nav.contract import Page
-from navplugin.nav.odata import from_json
-
-
-@dataclass(frozen=True, slots=True)
-class NavRow:
-    """A row as NAV sent it, its fields as values of the model."""
-
-    fields: Mapping[str, Any]
-    etag: str
-
-    def __getitem__(self, name: str) -> Any:
-        return self.fields[name]
-
-
-def read_row(page: Page, raw: Mapping[str, Any], etag: str = "") -> NavRow:
-    """A row of NAV's answer. ProtocolError, with the field's name, for a missing or unusable field or a lost ETag."""
-    fields = {}
-    for field in page.fields:
-        if field.name not in raw:
-            raise _unusable(page, f"NAV sent no field {field.name}; publish the page with all declared fields")
-        try:
-            fields[field.name] = from_json(field, raw[field.name])
-        except ValueError as wrong:
-            raise _unusable(page, f"NAV's field {field.name} cannot be read: {wrong}") from None
-    tag = str(raw.get("@odata.etag") or etag)
-    if not tag and ("m" in page.rights or "d" in page.rights):
-        raise _unusable(page, "NAV sent a row without its ETag; it could not be changed safely")
-    return NavRow(fields, tag)
+from navplugin.nav.transport import NavRow
 
 
 def staged(page: Page, row: NavRow) -> StagedRow:
     """A row of one of our pages, as reconciling wants it."""
-    return StagedRow(page.service, tuple(row[name] for name in page.key), row.fields, row.etag)
+    return StagedRow(page.service, tuple(row[name] for name in page.key), row.fields, row.tag)
 
 
 def sale_of(row: NavRow) -> Sale:
@@ -72,7 +44,7 @@ def sale_of(row: NavRow) -> Sale:
         event=row["Event"],
         event_at=row["Event_At"],
         change_mark=row["Change_Mark"],
-        etag=row.etag,
+        etag=row.tag,
     )
 
 
@@ -136,7 +108,7 @@ def action_of(row: NavRow) -> StaffAction:
         coupon_code=row["Coupon_Code"],
         pin=row["PIN"],
         created_at=row["Created_At"],
-        etag=row.etag,
+        etag=row.tag,
     )
 
 
@@ -164,7 +136,7 @@ def grant_of(row: NavRow) -> Grant:
         picked_by=row["Picked_By"],
         journal_line_no=row["Journal_Line_No"],
         applied_amount=row["Applied_Amount"],
-        etag=row.etag,
+        etag=row.tag,
     )
 
 
@@ -181,7 +153,7 @@ def prompt_of(row: NavRow) -> Prompt:
         answer=row["Answer"],
         answered_at=row["Answered_At"],
         answered_by=row["Answered_By"],
-        etag=row.etag,
+        etag=row.tag,
     )
 
 
@@ -194,7 +166,7 @@ def status_of(row: NavRow) -> StatusRow:
         display_text=row["Display_Text"],
         updated_at=row["Updated_At"],
         wallet_at=row["Wallet_At"],
-        etag=row.etag,
+        etag=row.tag,
     )
 
 
@@ -259,7 +231,3 @@ def _member_of(kind: Any, row: NavRow, name: str, service: str) -> Any:
     except ValueError:
         text = f"NAV's field {name} is '{row[name]}', which navplugin does not know; compare the NAV objects' version"
         raise ProtocolError(f"{text}.", system="NAV", where=f"{service} read") from None
-
-
-def _unusable(page: Page, text: str) -> ProtocolError:
-    return ProtocolError(f"{text}.", system="NAV", where=f"{page.service} read")

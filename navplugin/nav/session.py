@@ -1,60 +1,83 @@
-"""How NAV is reached: one signed-in session, the system's certificates and the company's own."""
+"""How NAV is reached: one signed-in session, the system's certificates and the company's own, one protocol."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import requests
-
 from navplugin.core.errors import Misconfigured
+from navplugin.nav.channel import Channel
+from navplugin.nav.contract import Naming
 from navplugin.nav.http import NavHttp
-from navplugin.nav.odata import Model
-from navplugin.nav.reader import ODataReader
-from navplugin.nav.writer import ODataWriter
+from navplugin.nav.names import Override
+from navplugin.nav.odata import ODataTransport, company_address
+from navplugin.nav.reader import NavReader
+from navplugin.nav.signin import SignIn, advice, authenticator, secrets_of
+from navplugin.nav.soap import SoapTransport
+from navplugin.nav.transport import Transport
+from navplugin.nav.writer import NavWriter
 from navplugin.wire import new_session
 
 
-def connect(
-    base_url: str,
-    company: str,
-    user: str,
-    password: str,
-    ca_file: str = "",
-    *,
-    zones: Mapping[str, ZoneInfo] | None = None,
-) -> tuple[ODataReader, ODataWriter]:
+@dataclass(frozen=True, slots=True)
+class NavSettings:
+    """Where NAV is and how it is asked.
+
+    url: OData V4 address, or for SOAP the one that ends in /WS, both without a company. zones: time zone by store
+    number, for the posting time of a sale. discover: find names in what the server publishes.
+    """
+
+    url: str
+    company: str
+    sign_in: SignIn
+    ca_file: str = ""
+    transport: str = "odata"
+    naming: Naming = Naming.BC
+    discover: bool = True
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+
+
+def connect(settings: NavSettings) -> tuple[NavReader, NavWriter]:
     """Reader and writer of one NAV company; both share a session and belong to one thread. No request is made yet.
 
-    base_url: OData V4 address without a company. zones: time zone by store number, for the posting time of a sale.
     Misconfigured when address, user or certificate file cannot be used.
     """
-    parts = urlsplit(base_url)
+    transport = open_transport(settings)
+    return NavReader(transport, settings.company, settings.zones), NavWriter(transport)
+
+
+def open_transport(settings: NavSettings) -> Transport:
+    """The protocol that the settings name, signed in."""
+    _check_address(settings)
+    session = new_session(settings.ca_file)
+    session.auth = authenticator(settings.sign_in, settings.ca_file)
+    secrets, hint = secrets_of(settings.sign_in), advice(settings.sign_in)
+    if settings.transport == "soap":
+        channel = Channel(session, secrets=secrets, advice=hint)
+        return SoapTransport(
+            settings.url, settings.company, channel, naming=settings.naming, overrides=settings.overrides
+        )
+    address = company_address(settings.url, settings.company)
+    http = NavHttp(address, session, secrets=secrets, advice=hint)
+    return ODataTransport(
+        settings.url,
+        settings.company,
+        http,
+        session,
+        naming=settings.naming,
+        overrides=settings.overrides,
+        discover=settings.discover,
+    )
+
+
+def _check_address(settings: NavSettings) -> None:
+    parts = urlsplit(settings.url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise Misconfigured("url in [nav] must be an address such as https://nav:7048/DynamicsNAV110/ODataV4")
     if parts.username or parts.password:
         raise Misconfigured("url in [nav] must not hold a user or password; set user and key instead")
-    address = f"{base_url.rstrip('/')}/Company('{quote(company.replace(chr(39), chr(39) * 2), safe='')}')/"
-    session = open_session(user, password, ca_file)
-    signed = base64.b64encode(f"{user}:{password}".encode("latin-1")).decode()
-    http = NavHttp(address, session, secrets=(password, signed))
-    model = Model(address, session)
-    return ODataReader(http, model, company, zones), ODataWriter(http, model)
-
-
-def open_session(user: str, password: str, ca_file: str = "") -> requests.Session:
-    """A session with NavUserPassword sign-in (Basic). ca_file: certificate of the company's own authority.
-    """
-    try:
-        f"{user}:{password}".encode("latin-1")
-    except UnicodeEncodeError:
-        text = "user and key of [nav] must be Latin-1 characters; NAV takes no others (nav-webservices.md 3)"
-        raise Misconfigured(text) from None
-    session = new_session(ca_file)
-    session.auth = (user, password)
-    session.headers.update({
-        "Accept": "application/json;odata.metadata=minimal", "OData-MaxVersion": "4.0",
-    })  # fmt: skip
-    return session
+    if settings.transport == "soap" and not parts.path.rstrip("/").endswith("/WS"):
+        raise Misconfigured("with transport = soap, url in [nav] ends in /WS: https://nav:7047/DynamicsNAV110/WS")

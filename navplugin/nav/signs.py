@@ -12,7 +12,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from navplugin.core.model import JournalLine, PostedDiscount, PostedSale, Row
-from navplugin.nav.odata import plain_guid
+from navplugin.nav.values import plain_guid
 
 SALE_INFOCODE = "AIQ"
 """Header infocode that carries the sale's GUID (ls-pos.md 7.5)."""

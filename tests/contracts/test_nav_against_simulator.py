@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,13 +25,15 @@ from navplugin.core.errors import (
     Unreachable,
 )
 from navplugin.core.model import Effect, GrantStatus, Op, SaleState, StagedRow
-from navplugin.core.ports import JournalReader, NavWriter
+from navplugin.core.ports import JournalReader
+from navplugin.core.ports import NavWriter as WriterPort
 from navplugin.nav.http import NavHttp
-from navplugin.nav.reader import BATCH, ODataReader
-from navplugin.nav.session import connect
-from navplugin.nav.writer import ODataWriter
+from navplugin.nav.odata import ODataTransport
+from navplugin.nav.reader import BATCH, NavReader
+from navplugin.nav.writer import NavWriter
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
+from tests.nav_site import connect, simulated
 
 GRANTS, PROMPTS, STATUS = "AIQ_POSTotalDiscountOfferLines", "AIQ_POSPrompts", "AIQ_POSStatus"
 GUID = "0a1b2c3d-0000-0000-0000-00000000000f"
@@ -66,24 +67,24 @@ def server(running: tuple[State, Server]) -> Server:
 
 
 @pytest.fixture
-def nav(state: State, server: Server) -> tuple[ODataReader, ODataWriter]:
-    zones = {"S1": ZoneInfo("America/Denver")}
-    reader, writer = connect(server.url + "/NAV/ODataV4", "CRONUS Cannabis", "AIQ-WORKER", "demo-key", zones=zones)
+def nav(state: State, server: Server) -> tuple[NavReader, NavWriter]:
+    reader, writer = connect(simulated(server.url))
     _http(reader)._sleep = lambda seconds: None
     return reader, writer
 
 
-def _http(adapter: ODataReader | ODataWriter) -> NavHttp:
-    return adapter._http
+def _http(adapter: NavReader) -> NavHttp:
+    assert isinstance(adapter.transport, ODataTransport)
+    return adapter.transport.http
 
 
 @pytest.fixture
-def reader(nav: tuple[ODataReader, ODataWriter]) -> ODataReader:
+def reader(nav: tuple[NavReader, NavWriter]) -> NavReader:
     return nav[0]
 
 
 @pytest.fixture
-def writer(nav: tuple[ODataReader, ODataWriter]) -> ODataWriter:
+def writer(nav: tuple[NavReader, NavWriter]) -> NavWriter:
     return nav[1]
 
 
@@ -96,13 +97,13 @@ def line(receipt: str, number: int, kind: str = "Item", **more: Any) -> dict[str
     return {"Receipt_No": receipt, "Line_No": number, "Entry_Type": kind, **more}
 
 
-def test_the_adapters_are_the_ports(reader: JournalReader, writer: NavWriter) -> None:
+def test_the_adapters_are_the_ports(reader: JournalReader, writer: WriterPort) -> None:
     assert reader.read_changed_sales(0) == []
     with pytest.raises(Misconfigured):
         writer.write(Effect(Op.INSERT, "AIQ_POSJournal", ("R1",)))
 
 
-def test_changed_sales_come_oldest_first_with_one_request(state: State, reader: ODataReader) -> None:
+def test_changed_sales_come_oldest_first_with_one_request(state: State, reader: NavReader) -> None:
     for receipt in ("R2", "R1"):
         state.put("AIQ_Sale", {**SALE, "Receipt_No": receipt})
     first, second = reader.read_changed_sales(0)
@@ -114,14 +115,14 @@ def test_changed_sales_come_oldest_first_with_one_request(state: State, reader: 
     assert requests_of(state) == {"GET AIQ_Sale": 3}
 
 
-def test_small_pages_of_the_server_are_all_read(state: State, reader: ODataReader) -> None:
+def test_small_pages_of_the_server_are_all_read(state: State, reader: NavReader) -> None:
     state.set_doc("nav.settings", {"page_size": 2})
     for number in range(5):
         state.put("AIQ_Sale", {**SALE, "Receipt_No": f"R{number}"})
     assert len(reader.read_changed_sales(0)) == 5
 
 
-def test_a_snapshot_holds_all_that_one_sale_has(state: State, reader: ODataReader) -> None:
+def test_a_snapshot_holds_all_that_one_sale_has(state: State, reader: NavReader) -> None:
     state.put("AIQ_Sale", SALE)
     state.put("AIQ_POSJournal", {"Receipt_No": "R1", "Store_No": "S1", "Member_Card_No": "M1", "Sales_Type": "WALK",
                                  "Transaction_Type": "Sales", "Trans_Date": date(2026, 5, 1)})  # fmt: skip
@@ -158,14 +159,14 @@ def test_a_snapshot_holds_all_that_one_sale_has(state: State, reader: ODataReade
     assert pages[GRANTS].etag == state.etag(GRANTS, "R1", "AP0004")
 
 
-def test_a_sale_that_is_not_on_the_journal_has_none(state: State, reader: ODataReader) -> None:
+def test_a_sale_that_is_not_on_the_journal_has_none(state: State, reader: NavReader) -> None:
     state.put("AIQ_Sale", {**SALE, "State": "SUSPENDED"})
     state.put("AIQ_POSJournalLines", line("R1", 10000))
     (snapshot,) = reader.read_snapshots(reader.read_changed_sales(0))
     assert snapshot.journal is None
 
 
-def test_many_sales_need_few_requests_and_are_not_mixed_up(state: State, reader: ODataReader) -> None:
+def test_many_sales_need_few_requests_and_are_not_mixed_up(state: State, reader: NavReader) -> None:
     count = 2 * BATCH + 1
     for number in range(count):
         receipt = f"R{number:02}"
@@ -185,7 +186,7 @@ def test_many_sales_need_few_requests_and_are_not_mixed_up(state: State, reader:
 
 
 def test_the_lines_are_read_before_the_header_and_both_before_the_grants(
-    state: State, reader: ODataReader, monkeypatch: pytest.MonkeyPatch
+    state: State, reader: NavReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
     real = NavHttp.rows
@@ -200,7 +201,7 @@ def test_the_lines_are_read_before_the_header_and_both_before_the_grants(
     assert order[1:4] == ["AIQ_POSJournalLines", "AIQ_POSJournal", GRANTS]
 
 
-def test_offers_come_with_their_items_and_steps(state: State, reader: ODataReader, caplog: Any) -> None:
+def test_offers_come_with_their_items_and_steps(state: State, reader: NavReader, caplog: Any) -> None:
     state.put("AIQ_TotalDiscountOffers", {"No": "TD1", "Type": "Total Discount", "Status": "Enabled",
                                           "Coupon_Code": "AP0004", "Amount_to_Trigger": 50})  # fmt: skip
     state.put("AIQ_TotalDiscountOffers", {"No": "MB1", "Type": "Multibuy"})
@@ -220,7 +221,7 @@ def test_offers_come_with_their_items_and_steps(state: State, reader: ODataReade
     assert len([r for r in caplog.records if "TD1" in r.getMessage()]) == 1
 
 
-def test_members_setup_rows_and_single_sales_are_found(state: State, reader: ODataReader) -> None:
+def test_members_setup_rows_and_single_sales_are_found(state: State, reader: NavReader) -> None:
     state.put("AIQ_Members", {"Card_No": "M'1/2", "First_Name": "Ana", "Surname": "Ruiz", "E_Mail": "a@b.example",
                               "Date_of_Birth": date(1990, 2, 3)})  # fmt: skip
     state.put("AIQ_Setup", {"Store_No": "S1", "AIQ_Signup_Terms": "Terms\nmore"})
@@ -242,14 +243,14 @@ def test_members_setup_rows_and_single_sales_are_found(state: State, reader: ODa
     assert reader.read_sale("A/2") is None
 
 
-def test_a_page_or_field_outside_the_contract_is_not_read(reader: ODataReader) -> None:
+def test_a_page_or_field_outside_the_contract_is_not_read(reader: NavReader) -> None:
     for page, where in (("Customer", {}), ("AIQ_Setup", {"Password": "x"})):
         with pytest.raises(Misconfigured, match="contract has no page"):
             reader.read_rows(page, where)
 
 
 def test_a_server_that_ignores_the_filter_is_found_out(
-    state: State, reader: ODataReader, monkeypatch: pytest.MonkeyPatch
+    state: State, reader: NavReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.put("AIQ_Sale", SALE)
     state.put(STATUS, {"Receipt_No": "R1"})
@@ -262,7 +263,7 @@ def test_a_server_that_ignores_the_filter_is_found_out(
 
 
 def test_one_strange_row_does_not_stop_the_other_tills(
-    state: State, reader: ODataReader, monkeypatch: pytest.MonkeyPatch
+    state: State, reader: NavReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for receipt in ("R1", "R2"):
         state.put("AIQ_Sale", {**SALE, "Receipt_No": receipt})
@@ -279,7 +280,7 @@ def test_one_strange_row_does_not_stop_the_other_tills(
 # ---- writes ------------------------------------------------------------------------------------------------------
 
 
-def test_insert_update_and_delete_follow_the_etag(state: State, writer: ODataWriter) -> None:
+def test_insert_update_and_delete_follow_the_etag(state: State, writer: NavWriter) -> None:
     key = ("R1", "AP0004")
     row = writer.write(Effect(Op.INSERT, GRANTS, key, {"Value": Decimal("10.50"), "Status": GrantStatus.GRANTED,
                                                        "Points": "", "Valid_Until": AT}))  # fmt: skip
@@ -300,7 +301,7 @@ def test_insert_update_and_delete_follow_the_etag(state: State, writer: ODataWri
         writer.write(Effect(Op.UPDATE, GRANTS, key, {"Reason": "Gone"}, again.etag))
 
 
-def test_a_second_insert_meets_its_own_row(writer: ODataWriter) -> None:
+def test_a_second_insert_meets_its_own_row(writer: NavWriter) -> None:
     effect = Effect(Op.INSERT, STATUS, ("R1",), {"Member_Status": "Member"})
     writer.write(effect)
     with pytest.raises(AlreadyThere, match="already"):
@@ -322,7 +323,7 @@ def test_a_second_insert_meets_its_own_row(writer: ODataWriter) -> None:
     ],
 )
 def test_each_fault_of_a_write_has_its_outcome_and_is_sent_once(
-    state: State, server: Server, writer: ODataWriter, fault: dict[str, Any], kind: type[NavpluginError], written: bool
+    state: State, server: Server, writer: NavWriter, fault: dict[str, Any], kind: type[NavpluginError], written: bool
 ) -> None:
     server.faults.add({"call": "nav.POST", **fault})
     with pytest.raises(NavpluginError) as caught:
@@ -335,7 +336,7 @@ def test_each_fault_of_a_write_has_its_outcome_and_is_sent_once(
 
 @pytest.mark.parametrize(("fault", "times"), [("before", 2), ("429", 2), ("503", 1), ("504", 2)])
 def test_a_read_survives_short_faults(
-    state: State, server: Server, reader: ODataReader, fault: str, times: int
+    state: State, server: Server, reader: NavReader, fault: str, times: int
 ) -> None:
     state.put("AIQ_Sale", SALE)
     server.faults.add({"call": "nav.GET AIQ_Sale", "fault": fault, "times": times})
@@ -347,7 +348,7 @@ def test_a_read_survives_short_faults(
     [("before", Unreachable), ("html", ProtocolError), ("half", ProtocolError), ("401", AuthFailed), ("503", Busy)],
 )
 def test_a_lasting_fault_of_a_read_has_its_error(
-    server: Server, reader: ODataReader, fault: str, kind: type[NavpluginError]
+    server: Server, reader: NavReader, fault: str, kind: type[NavpluginError]
 ) -> None:
     server.faults.add({"call": "nav.GET AIQ_Sale", "fault": fault, "times": -1})
     with pytest.raises(NavpluginError) as caught:
@@ -356,16 +357,15 @@ def test_a_lasting_fault_of_a_read_has_its_error(
 
 
 def test_a_wrong_key_and_a_wrong_company_are_told_apart(state: State, server: Server) -> None:
-    url = server.url + "/NAV/ODataV4"
     with pytest.raises(AuthFailed, match="user"):
-        connect(url, "CRONUS Cannabis", "AIQ-WORKER", "wrong")[0].read_changed_sales(0)
+        connect(simulated(server.url, key="wrong"))[0].read_changed_sales(0)
     with pytest.raises(Misconfigured, match="company"):
-        connect(url, "cronus cannabis", "AIQ-WORKER", "demo-key")[0].read_changed_sales(0)
+        connect(simulated(server.url, company="cronus cannabis"))[0].read_changed_sales(0)
 
 
 def test_a_company_with_an_apostrophe_and_a_dot_is_found(state: State, server: Server) -> None:
     state.set_doc("nav.settings", {"company": "Ana's Öl & Co."})
-    reader, _ = connect(server.url + "/NAV/ODataV4/", "Ana's Öl & Co.", "AIQ-WORKER", "demo-key")
+    reader, _ = connect(simulated(server.url, company="Ana's Öl & Co."))
     assert reader.read_setup() == {}
 
 
@@ -378,7 +378,7 @@ AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(receipt=CODES, coupon=CODES, value=AMOUNTS, text=st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
 def test_any_key_and_any_amount_survives_the_round_trip(
-    nav: tuple[ODataReader, ODataWriter], state: State, receipt: str, coupon: str, value: Decimal, text: str
+    nav: tuple[NavReader, NavWriter], state: State, receipt: str, coupon: str, value: Decimal, text: str
 ) -> None:
     reader, writer = nav
     state.reset()

@@ -25,7 +25,7 @@ from navplugin.core.errors import (
     Unreachable,
 )
 from navplugin.nav.http import NavHttp
-from navplugin.nav.session import open_session
+from navplugin.wire import new_session
 
 CUT = b""
 """An answer that ends the connection without a byte."""
@@ -112,7 +112,8 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def http(script: Script, waits: list[float]) -> Iterator[NavHttp]:
-    with open_session("AIQ", "s3cret-key") as session:
+    with new_session() as session:
+        session.auth = ("AIQ", "s3cret-key")
         yield NavHttp(script.url + "/NAV", session, secrets=("s3cret-key",), timeout=(5, 5), sleep=waits.append)
 
 
@@ -228,7 +229,7 @@ def test_each_bad_answer_to_a_write_has_its_error_and_is_never_tried_again(
     script.answers = [answer]
     if answer.startswith(b"HTTP/1.1 201 Created"):
         script.answers = [reply(201, b"{}").replace(b"Content-Length: 2", b"Content-Length: 90\r\nConnection: close")]
-        http._timeout = (5, 0.2)
+        http.channel._timeout = (5, 0.2)
     with pytest.raises(NavpluginError) as caught:
         http.write(method, "AIQ_POSStatus('R1')", "AIQ_POSStatus", b"{}", 'W/"a"')
     assert type(caught.value) is kind
@@ -237,13 +238,13 @@ def test_each_bad_answer_to_a_write_has_its_error_and_is_never_tried_again(
 
 
 def test_a_write_whose_answer_takes_too_long_has_an_unknown_outcome(http: NavHttp, script: Script) -> None:
-    script.answers, http._timeout = [HANG], (5, 0.05)
+    script.answers, http.channel._timeout = [HANG], (5, 0.05)
     with pytest.raises(UnknownOutcome, match="read the row back"):
         http.write("POST", "AIQ_POSStatus", "AIQ_POSStatus", b"{}")
 
 
 def test_nothing_listens_so_nothing_was_written(script: Script, waits: list[float]) -> None:
-    with open_session("AIQ", "key") as session:
+    with new_session() as session:
         http = NavHttp("http://127.0.0.1:1/NAV", session, sleep=waits.append)
         with pytest.raises(Unreachable, match="cannot be reached"):
             http.write("POST", "AIQ_POSStatus", "AIQ_POSStatus", b"{}")

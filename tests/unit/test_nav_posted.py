@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from navplugin.core.model import SaleState, Snapshot
-from navplugin.nav.reader import ODataReader
+from navplugin.nav.reader import NavReader
 from navplugin.nav.session import connect
 from navplugin.nav.signs import posted_line, turned
 from navplugin.simulator.app import Server
@@ -37,15 +36,14 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 @pytest.fixture
-def reader(state: State) -> Iterator[ODataReader]:
+def reader(state: State) -> Iterator[NavReader]:
     server = Server(state)
     server.start()
-    zones = {"S1": ZoneInfo("America/Denver")}
-    yield connect(server.url + "/NAV/ODataV4", "CRONUS Cannabis", "AIQ-WORKER", "demo-key", zones=zones)[0]
+    yield connect(simulated(server.url))[0]
     server.stop()
 
 
-def only(reader: ODataReader) -> Snapshot:
+def only(reader: NavReader) -> Snapshot:
     (snapshot,) = reader.read_snapshots(reader.read_changed_sales(0))
     return snapshot
 
@@ -71,7 +69,7 @@ def infocode(state: State, code: str, text: str, **more: Any) -> None:
     state.put("AIQ_TransInfocodes", row)
 
 
-def test_a_posted_sale_has_the_signs_of_the_till(state: State, reader: ODataReader) -> None:
+def test_a_posted_sale_has_the_signs_of_the_till(state: State, reader: NavReader) -> None:
     post_sale(state)
     infocode(state, "AIQ", "{" + GUID.upper() + "}")
     infocode(state, "AIQFOOTER", "WALLET-1", Line_No=1)
@@ -86,7 +84,7 @@ def test_a_posted_sale_has_the_signs_of_the_till(state: State, reader: ODataRead
     assert snapshot.journal is None
 
 
-def test_a_posted_return_has_the_opposite_signs(state: State, reader: ODataReader) -> None:
+def test_a_posted_return_has_the_opposite_signs(state: State, reader: NavReader) -> None:
     post_sale(state, turn=-1, Refund_Receipt_No="R0")
     (snapshot,) = reader.read_snapshots(reader.read_changed_sales(0))
     posted = snapshot.posted
@@ -95,7 +93,7 @@ def test_a_posted_return_has_the_opposite_signs(state: State, reader: ODataReade
     assert (posted.lines[0].quantity, posted.gross_amount, posted.discounts[0].amount) == (-2, -65, -10)
 
 
-def test_training_is_no_sale_and_a_void_is_told(state: State, reader: ODataReader) -> None:
+def test_training_is_no_sale_and_a_void_is_told(state: State, reader: NavReader) -> None:
     post_sale(state, Entry_Status="Training")
     sales = reader.read_changed_sales(0)
     assert reader.read_snapshots(sales)[0].posted is None
@@ -105,7 +103,7 @@ def test_training_is_no_sale_and_a_void_is_told(state: State, reader: ODataReade
     assert posted.voided
 
 
-def test_rows_of_another_transaction_do_not_count(state: State, reader: ODataReader) -> None:
+def test_rows_of_another_transaction_do_not_count(state: State, reader: NavReader) -> None:
     post_sale(state)
     state.put("AIQ_TransDiscounts", {**POSTED, "POS_Terminal_No": "P2", "Line_No": 1, "Offer_Type": "Total Discount",
                                      "Offer_No": "TD1", "Discount_Amount": 99})  # fmt: skip
@@ -146,7 +144,7 @@ def ring_up(state: State) -> str:
     return receipt
 
 
-def test_a_sale_shows_the_same_amounts_before_and_after_posting(state: State, reader: ODataReader) -> None:
+def test_a_sale_shows_the_same_amounts_before_and_after_posting(state: State, reader: NavReader) -> None:
     ring_up(state)
     before = only(reader)
     press(state, "P0001", "pay", {"tender": "CASH"})

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from navplugin.core.errors import Misconfigured, Unreachable
-from navplugin.nav.session import connect, open_session
+from navplugin.wire import new_session
+from tests.nav_site import connect, scripted
 from tests.unit.test_nav_http import Script, _Handler, _Server, reply
 
 # Made for these tests: the certificate of 127.0.0.1 that no system trusts, and its key.
@@ -71,14 +72,14 @@ def safe(certificate: Path) -> Iterator[Script]:
 
 
 def test_the_companys_own_authority_is_trusted_when_it_is_named(safe: Script, certificate: Path) -> None:
-    reader, _ = connect(safe.url, "C", "AIQ", "key", str(certificate))
+    reader, _ = connect(scripted(safe.url, ca_file=str(certificate)))
     assert reader.read_changed_sales(0) == []
     assert safe.sent[0].headers["authorization"] == "Basic QUlROmtleQ=="
 
 
 def test_an_unknown_certificate_is_never_accepted(safe: Script) -> None:
-    reader, _ = connect(safe.url, "C", "AIQ", "key")
-    reader._http._sleep = lambda seconds: None
+    reader, _ = connect(scripted(safe.url))
+    reader.transport.http._sleep = lambda seconds: None
     with pytest.raises(Unreachable, match="ca-file"):
         reader.read_changed_sales(0)
     assert safe.sent == []
@@ -88,7 +89,7 @@ def test_a_certificate_file_that_cannot_be_used_is_named(tmp_path: Path) -> None
     (tmp_path / "empty.pem").write_text("", encoding="ascii")
     for name in ("missing.pem", "empty.pem"):
         with pytest.raises(Misconfigured, match=name):
-            open_session("AIQ", "key", str(tmp_path / name))
+            new_session(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(
@@ -103,10 +104,10 @@ def test_a_certificate_file_that_cannot_be_used_is_named(tmp_path: Path) -> None
 )
 def test_settings_that_cannot_work_are_refused_without_their_secrets(url: str, user: str) -> None:
     with pytest.raises(Misconfigured) as caught:
-        connect(url, "C", user, "hush")
+        connect(scripted(url, user=user, key="hush"))
     assert "hush" not in str(caught.value)
 
 
 def test_proxy_variables_and_netrc_do_not_change_where_we_go() -> None:
-    with open_session("AIQ", "key") as session:
+    with new_session() as session:
         assert not session.trust_env

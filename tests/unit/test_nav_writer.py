@@ -10,8 +10,8 @@ import pytest
 from navplugin.core.errors import Misconfigured, NavpluginError, ProtocolError
 from navplugin.core.model import Effect, Op
 from navplugin.nav.contract import BY_SERVICE
-from navplugin.nav.session import connect
-from navplugin.nav.writer import ODataWriter
+from navplugin.nav.writer import NavWriter
+from tests.nav_site import connect, scripted
 from tests.unit.test_nav_http import Script, reply, script
 
 __all__ = ["script"]
@@ -20,8 +20,8 @@ PROMPTS, STATUS = "AIQ_POSPrompts", "AIQ_POSStatus"
 
 
 @pytest.fixture
-def writer(script: Script) -> ODataWriter:
-    return connect(script.url, "C", "AIQ", "key")[1]
+def writer(script: Script) -> NavWriter:
+    return connect(scripted(script.url))[1]
 
 
 def status_row(**changes: object) -> dict[str, object]:
@@ -31,7 +31,7 @@ def status_row(**changes: object) -> dict[str, object]:
     return {"@odata.etag": 'W/"a"', **blank, **unset, "Receipt_No": "R1", **changes}
 
 
-def test_an_insert_carries_its_key_and_an_update_only_what_changes(writer: ODataWriter, script: Script) -> None:
+def test_an_insert_carries_its_key_and_an_update_only_what_changes(writer: NavWriter, script: Script) -> None:
     script.answers = [reply(201, status_row()), reply(200, status_row())]
     writer.write(Effect(Op.INSERT, STATUS, ("R1",), {"Member_Status": "", "Display_Text": "Ana"}))
     writer.write(Effect(Op.UPDATE, STATUS, ("R1",), {"Receipt_No": "R1", "Display_Text": "Bo"}, 'W/"a"'))
@@ -44,7 +44,7 @@ def test_an_insert_carries_its_key_and_an_update_only_what_changes(writer: OData
     assert second.headers["if-match"] == 'W/"a"'
 
 
-def test_amounts_keep_every_digit_on_the_wire(writer: ODataWriter, script: Script) -> None:
+def test_amounts_keep_every_digit_on_the_wire(writer: NavWriter, script: Script) -> None:
     page = "AIQ_POSTotalDiscountOfferLines"
     script.answers = [reply(400, {"error": {"code": "Application_DialogException", "message": "No."}})]
     with pytest.raises(NavpluginError):
@@ -52,7 +52,7 @@ def test_amounts_keep_every_digit_on_the_wire(writer: ODataWriter, script: Scrip
     assert b'"Value":1234567890123456.78}' in script.sent[0].body
 
 
-def test_a_write_without_a_body_in_the_answer_is_read_back(writer: ODataWriter, script: Script) -> None:
+def test_a_write_without_a_body_in_the_answer_is_read_back(writer: NavWriter, script: Script) -> None:
     script.answers = [reply(204), reply(200, status_row(Display_Text="As NAV has it"))]
     row = writer.write(Effect(Op.UPDATE, STATUS, ("R1",), {"Display_Text": "x"}, 'W/"0"'))
     assert row is not None
@@ -62,7 +62,7 @@ def test_a_write_without_a_body_in_the_answer_is_read_back(writer: ODataWriter, 
 
 @pytest.mark.parametrize("lost", ["Display_Text", "@odata.etag"])
 def test_an_answer_without_a_declared_field_or_its_etag_is_named(
-    writer: ODataWriter, script: Script, lost: str
+    writer: NavWriter, script: Script, lost: str
 ) -> None:
     script.answers = [reply(201, {name: value for name, value in status_row().items() if name != lost})]
     with pytest.raises(ProtocolError, match=r"Display_Text|ETag"):
@@ -87,7 +87,7 @@ def test_an_answer_without_a_declared_field_or_its_etag_is_named(
     ],
 )
 def test_what_the_contract_does_not_allow_is_never_sent(
-    writer: ODataWriter, script: Script, effect: Effect, kind: type[NavpluginError], why: str
+    writer: NavWriter, script: Script, effect: Effect, kind: type[NavpluginError], why: str
 ) -> None:
     with pytest.raises(kind, match=why):
         writer.write(effect)

@@ -7,7 +7,7 @@ parentheses go, `%` becomes `Percent`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -136,6 +136,10 @@ class Page:
         )
         key = tuple(names.get(name, name) for name in self.key)
         return replace(self, service=service, key=key, cursor=names.get(self.cursor, self.cursor), fields=fields)
+
+    def without(self, captions: Collection[str]) -> Page:
+        """The page without these fields: a site's version has none of them."""
+        return replace(self, fields=tuple(f for f in self.fields if f.caption not in captions))
 
     def field(self, name: str) -> Field:
         """The field with this OData name; KeyError when the page has none."""
