@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from navplugin.core.errors import Misconfigured
 from navplugin.core.problems import did_you_mean
-from navplugin.nav.contract import Field, Naming, Page, Writer, canonical, expected, table_name
+from navplugin.nav.contract import Field, Naming, Override, Page, Writer, canonical, expected, table_name
 
 ABSENT = "-"
 """In the profile: this version of the table has no such field; it reads as blank."""
@@ -22,14 +22,6 @@ class Service:
     types: Mapping[str, str]
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operations: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """The profile's word on one page: its service, and real names by contract name."""
-
-    service: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ over it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from navplugin.nav.contract.page import Kind, Page
@@ -24,6 +26,14 @@ class Naming(StrEnum):
     NAV = "nav"
     BC = "bc"
     LSC = "lsc"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """The profile's word on one page: its service, and real names by contract name."""
+
+    service: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def table_name(page: Page, naming: Naming) -> str:
