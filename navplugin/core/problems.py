@@ -120,6 +120,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("filter-option", "not one of the names of this field"),
     ("filter-parenthesis", "a parenthesis that is not closed, or not opened"),
     ("filter-quote", "a quote that is not closed, or that stands inside a value"),
+    ("filter-time", "not a time as rule files write it"),
     ("filter-token", "% with a name, which only the NAV client replaces"),
     ("filter-too-long", "the filter is longer than may be read"),
     ("filter-too-many-terms", "the filter has too many conditions, or parentheses too deep"),

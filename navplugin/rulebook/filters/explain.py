@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 from navplugin.rulebook.filters.grammar import AnyOf, Node, Term
-from navplugin.rulebook.filters.values import NUMBERS, FilterType, Today, Value, coerce, fold, show
+from navplugin.rulebook.filters.values import MAY_BE_NONE, NUMBERS, FilterType, Today, Value, coerce, fold, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _decide(node: Node, seen: Value, kind: FilterType, today: date | None) -> tu
 
 
 def _holds(term: Term, seen: Value, kind: FilterType, today: date | None) -> bool:
-    if seen is None and kind is not FilterType.DATE:
+    if seen is None and kind not in MAY_BE_NONE:
         return False
     if term.pattern is not None:
         return term.pattern.matches(str(seen)) is (term.op == "=")
@@ -107,7 +107,7 @@ def _resolved(value: Value, today: date | None) -> Value:
 
 
 def _order(seen: Value, wanted: Value) -> int:
-    """-1, 0 or 1; no date stands before every date, as NAV stores it; text in the order of its characters."""
+    """-1, 0 or 1; no date and no time stand before all others, as NAV stores them; text in the order of its characters."""
     if seen is None or wanted is None:
         return (seen is not None) - (wanted is not None)
     if isinstance(seen, str) and isinstance(wanted, str):
@@ -115,6 +115,8 @@ def _order(seen: Value, wanted: Value) -> int:
     if isinstance(seen, Decimal | bool) and isinstance(wanted, Decimal | bool):
         return (seen > wanted) - (seen < wanted)
     if isinstance(seen, date) and isinstance(wanted, date):
+        return (seen > wanted) - (seen < wanted)
+    if isinstance(seen, time) and isinstance(wanted, time):
         return (seen > wanted) - (seen < wanted)
     raise TypeError(f"{type(seen).__name__} and {type(wanted).__name__} cannot be compared")
 
