@@ -28,10 +28,12 @@ class Site:
     NAV's pages, by page of the contract."""
 
     profile: Profile
-    rulebook: Rulebook
+    rulebook: Rulebook | None
     footers: Mapping[str, Mapping[str, FooterText]]
     ledger: Path
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    rule_files: Sequence[tuple[str, bytes]] = ()
+    rule_cases: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass(slots=True)

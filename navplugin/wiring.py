@@ -11,22 +11,28 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Effect, Situation, StagedRow
+from navplugin.core.errors import Misconfigured
+from navplugin.core.model import Decision, Effect, History, Sale, Situation, StagedRow, StoreSettings
 from navplugin.core.ports import Matcher, NavWriter
+from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.rules import RuleLedger, RuleSet
 from navplugin.loyalty import AiqProvider
 from navplugin.nav.contract import Naming
 from navplugin.nav.session import NavSettings, connect
 from navplugin.nav.signin import SignIn
+from navplugin.past import Past
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.durable import DurableMatcher
 from navplugin.rulebook.explain import trace_to_json
-from navplugin.rulebook.load import Rulebook
+from navplugin.rulebook.load import Rulebook, load_rulebook
+from navplugin.ruletest import test_rules
 from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
+from navplugin.shelf import RuleShelf
 from navplugin.site import Site
 from navplugin.watch import Watch
 from navplugin.worker import Company, Worker
@@ -85,7 +91,10 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
             )
 
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
-        worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
+        rules = RuleLedger(ledger, nav["company"])
+        shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
+        company = _company(site, matcher, shelf, Past(reader, rules, clock))
+        worker = Worker(company, reader, writer, loyalty, ledger, cashbox, clock)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
         if isinstance(matcher, DurableMatcher):
@@ -151,11 +160,41 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
     }
 
 
-def _company(site: Site, matcher: Matcher) -> Company:
-    books: dict[str, Rulebook] = {no: site.rulebook.for_store(no) for no in site.profile.stores}
+def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rulebook, int]:
+    """The published rules and their number; where nothing was ever published, those of the folder, which are published
+    then. Raises Misconfigured where neither can be used."""
+    published = rules.in_force()
+    if published is not None:
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files])
+        if book is not None:
+            _say_what_waits(site, published.hash)
+            return book, published.number
+        log.error("the published rules %s cannot be read by this version; taking those of the folder", published.hash)
+    if site.rulebook is None:
+        raise Misconfigured("the rules have errors, and none are published: navplugin rules check", system="rules")
+    tested = test_rules(site.rulebook, site.rule_cases, [BuiltinMatcher()])
+    if has_errors(tested.problems):
+        raise Misconfigured(f"a case beside the rules fails: {sorted(tested.problems)[0].headline()}", system="rules")
+    count = len(site.rulebook.rules)
+    first = RuleSet(site.rulebook.hash, clock.now(), "worker", "first start", count, tested.cases, site.rule_files)
+    return site.rulebook, rules.publish(first)
 
+
+def _say_what_waits(site: Site, in_force: str) -> None:
+    if site.rulebook is None:
+        log.error("the rules in the folder have errors; rules %s stay in force: navplugin rules check", in_force)
+    elif site.rulebook.hash != in_force:
+        log.warning(
+            "the folder holds rules %s, in force are rules %s: navplugin rules apply", site.rulebook.hash, in_force
+        )
+
+
+def _company(site: Site, matcher: Matcher, shelf: RuleShelf, past: Past) -> Company:
     def decide_for(situation: Situation) -> Decision:
-        return decide(books[situation.store.store_no], situation, matcher)
+        return decide(shelf.rules_for(situation.snapshot.sale, situation.store.store_no).book, situation, matcher)
+
+    def history_of(sale: Sale, store: StoreSettings) -> History:
+        return past.gather(sale, store, shelf.rules_for(sale, store.store_no).sources)
 
     return Company(
         name=site.profile.nav["company"],
@@ -163,6 +202,8 @@ def _company(site: Site, matcher: Matcher) -> Company:
         footer_codes={no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()},
         decide=decide_for,
         save_trace=trace_to_json,
+        history=history_of,
+        note=past.note,
         setup_lifetime=timedelta(seconds=site.profile.worker["setup-seconds"]),
     )
 

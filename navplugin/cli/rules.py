@@ -119,15 +119,16 @@ def facts(form: FormatOption = Format.TEXT) -> None:
         emit_json(
             {
                 "facts": [
-                    {"fact": f.caption, "type": f.type, "about": f.about.value, "options": f.options, "doc": f.doc}
+                    {"fact": f.caption, "type": f.type, "about": f.about.value, "options": f.options, "doc": f.doc,
+                     "known_from": f.known.value, "cost": f.cost.value}
                     for f in FACTS
                 ],
                 "tables": [{"table": t.name, "doc": t.doc, "fields": dict(t.fields)} for t in TABLES],
             }
         )
         return
-    rows = [(f.caption, f.type.value, f.about.value, f.doc) for f in FACTS]
-    emit_table("Facts", ("fact", "type", "about", "what it is"), rows)
+    rows = [(f.caption, f.type.value, f.about.value, f.doc, f.known.value, f.cost.value) for f in FACTS]
+    emit_table("Facts", ("fact", "type", "about", "what it is", "known from", "cost"), rows)
     tables = [(t.name, ", ".join(t.fields), t.doc) for t in TABLES]
     emit_table("Tables for [fact NAME]", ("table", "fields", "what it is"), tables)
 

@@ -46,9 +46,10 @@ def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, 
     layers = {}
     for store in sorted({store for store, _ in read if store}):
         own = _read_layer([ini for name, ini in read if name == store], shared, found)
-        layers[store] = _layer(own, _content(files, store))
+        layers[store] = _layer(own)
     _check_empty([ini for _, ini in read], found)
-    book = _book(shared, layers, _content(files, ""))
+    base = _layer(shared)
+    book = Rulebook(base.rules, base.stacks, base.texts, hash_of_files(files), layers)
     warn_of_ties(book.rules, found)
     for store in layers:
         more = Findings()
@@ -150,19 +151,20 @@ def _check_replaces(kind: str, name: str, target: str, span: Span, below: _Readi
         found.error(span, "bad-replaces", message, did_you_mean(target, there))
 
 
-def _layer(own: _Reading, content: bytes) -> Layer:
-    return Layer(tuple(own.rules.values()), tuple(own.stacks.values()), own.texts, content)
+def _layer(own: _Reading) -> Layer:
+    return Layer(tuple(own.rules.values()), tuple(own.stacks.values()), own.texts)
 
 
-def _book(shared: _Reading, layers: Mapping[str, Layer], content: bytes) -> Rulebook:
-    base = _layer(shared, content)
-    return Rulebook(base.rules, base.stacks, base.texts, hash_of(content), layers, content)
+def name_of(path: str) -> str:
+    """A rule file's name within its folder: wallet.ini, or stores/S0001/own.ini."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    return "/".join(parts[-3:] if store_of(path) else parts[-1:])
 
 
-def _content(files: Sequence[tuple[str, bytes]], store: str) -> bytes:
-    """What the hash is made from: names without folders, so that it does not depend on where the files are."""
-    mine = [(PurePosixPath(path.replace("\\", "/")).name, data) for path, data in files if store_of(path) == store]
-    return b"".join(b"%d %s %d\n%s" % (len(n.encode()), n.encode(), len(d), d) for n, d in sorted(mine))
+def hash_of_files(files: Sequence[tuple[str, bytes]]) -> str:
+    """Names the content of these files, wherever they are."""
+    named = sorted((name_of(path).encode(), data) for path, data in files)
+    return hash_of(b"".join(b"%d %s %d\n%s" % (len(n), n, len(d), d) for n, d in named))
 
 
 def _sourced(files: Sequence[IniFile], problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from navplugin.core.inifile import Condition, Entry, Section
+from navplugin.core.inifile import CONDITION_WORDS, Condition, Entry, Section
 from navplugin.core.problems import Level, Problem, Span, did_you_mean, nearest
 from navplugin.rulebook.book import Mode, RuleCondition, Switch
 from navplugin.rulebook.facts.look import About, Fact
@@ -64,12 +64,18 @@ def require(section: Section, key: str, found: Findings, kind: str, example: str
 
 
 def read_conditions(
-    section: Section, facts: Mapping[str, Fact], about: About | None, found: Findings
+    section: Section,
+    facts: Mapping[str, Fact],
+    about: About | None,
+    found: Findings,
+    words: tuple[str, ...] = CONDITION_WORDS,
 ) -> tuple[RuleCondition, ...]:
-    """All conditions of a rule or stack. about: what its moment is asked for, None where the moment is not known."""
+    """The conditions that begin with these words. about: what its moment is asked for, None where it is not known."""
     out = []
     seen: set[tuple[str, str]] = set()
     for condition in section.conditions:
+        if condition.word not in words:
+            continue
         if (condition.word, condition.fact) in seen:
             hint = "join the filters with & in one line"
             message = f"'{condition.word} {condition.fact}' stands twice in this section"

@@ -130,11 +130,12 @@ def read_stack(
 ) -> Stack | None:
     """A stack; it can only be about wallet discounts: LS offers are stopped by their own Block settings."""
     check_keys(section, ("keep", "text", "replaces", *SWITCH_KEYS), found, "a stack")
-    check_words(section, ("among",), found, "a stack")
-    among = read_conditions(section, facts, None, found)
+    check_words(section, ("among", "if", "unless"), found, "a stack")
+    among = read_conditions(section, facts, None, found, ("among",))
+    conditions = read_conditions(section, facts, About.SALE, found, ("if", "unless"))
     for condition in section.conditions:
         fact = facts.get(condition.fact)
-        if fact is not None and fact.about is not About.DISCOUNT:
+        if condition.word == "among" and fact is not None and fact.about is not About.DISCOUNT:
             message = f"'{fact.caption}' says nothing of a wallet discount, and a stack can withhold nothing else"
             hint = "name the discounts by Coupon Code; a discount that LS gives by itself is stopped in NAV only"
             found.error(condition.fact_span, "stack-not-discounts", message, hint)
@@ -147,7 +148,7 @@ def read_stack(
     if text is not None and text.value not in texts:
         found.error(text.value_span, "unknown-text", f"no text '{text.value}'", did_you_mean(text.value, tuple(texts)))
     switch = read_switch(section, found)
-    if not section.conditions:
+    if all(condition.word != "among" for condition in section.conditions):
         found.error(section.span, "missing-key", f"the stack [{section.name}] has no 'among'",
                     "write 'among Coupon Code is *'")  # fmt: skip
     if match is None or match.group(1) not in KEEPS:
@@ -155,7 +156,7 @@ def read_stack(
     replaces = section.get("replaces")
     return Stack(
         name, section.span, among, match.group(1), int(match.group(2)),
-        text.value if text else "", switch, replaces.value if replaces else "",
+        text.value if text else "", switch, replaces.value if replaces else "", conditions,
     )  # fmt: skip
 
 

@@ -27,8 +27,11 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _facts() -> str:
-    rows = [(f"`{f.caption}`", f.type.value, f.about.value, f.doc + _options(f.options)) for f in FACTS]
-    return _table(("fact", "type", "about", "what it is"), rows)
+    rows = [
+        (f"`{f.caption}`", f.type.value, f.about.value, f.doc + _options(f.options), f.known.value, f.cost.value)
+        for f in FACTS
+    ]
+    return _table(("fact", "type", "about", "what it is", "known from", "cost"), rows)
 
 
 def _options(options: tuple[str, ...]) -> str:

@@ -117,7 +117,8 @@ def test_two_cases_of_one_name_are_refused_also_over_files() -> None:
 def test_every_documented_key_and_expectation_is_known() -> None:
     samples = {"line NAME": "1.00", "discount NAME": "1 % off", "offer NAME": "none", "now": "2026-01-01 10:00",
                "time zone": "UTC", "born": "", "points": "hidden", "held": "1", "loyalty": "no answer", "answer": "No",
-               "state": "SALES", "minimum judged": "after", "reached": "above"}  # fmt: skip
+               "state": "SALES", "minimum judged": "after", "reached": "above", "visits": "unknown",
+               "uses today": "0", "prompts last hour": "3", "periodic NAME": "5.00"}  # fmt: skip
     yes_no = {"pin", "return", "status asked", "blocked member"}
     lines = [f"{key.replace('NAME', 'X')} = {samples.get(key, 'yes' if key in yes_no else 'A')}" for key, _ in KEY_DOCS]
     coupon = {"blocked", "min balance", "min amount", "needs pin"}

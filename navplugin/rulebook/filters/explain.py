@@ -107,7 +107,7 @@ def _resolved(value: Value, today: date | None) -> Value:
 
 
 def _order(seen: Value, wanted: Value) -> int:
-    """-1, 0 or 1; no date and no time stand before all others, as NAV stores them; text in the order of its characters."""
+    """-1, 0 or 1; no date and no time stand first, as NAV stores them; text in the order of its characters."""
     if seen is None or wanted is None:
         return (seen is not None) - (wanted is not None)
     if isinstance(seen, str) and isinstance(wanted, str):
