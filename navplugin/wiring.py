@@ -102,9 +102,10 @@ def nav_settings(site: Site) -> NavSettings:
         sign_in=SignIn(
             kind=nav["sign-in"],
             user=nav["user"],
-            key=resolve_secret(nav["key"], "the NAV web service key"),
+            key=resolve_secret(nav["key"], "the NAV web service key") if nav["key"] else "",
             tenant=nav["tenant"],
             authority=nav["authority"],
+            scope=nav["scope"],
         ),
         ca_file=nav["ca-file"],
         transport=nav["transport"],
