@@ -15,11 +15,22 @@ from navplugin.nav.contract.overrides import read_overrides
 from navplugin.publish import FooterText
 from navplugin.receipts.footer import render_footer
 from navplugin.rulebook.load import Rulebook, load_rulebook
-from navplugin.rulefiles import read_folder
+from navplugin.rulefiles import read_cases, read_folder
 
 DEFAULTS = "defaults"
 TEMPLATES = ("wallet", "signup", "plain")
 """Receipt templates by the name that the verb `footer` uses: members, other people, sales without a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """The rules of a folder: the rulebook, None where there is an error; files and cases as (path, content)."""
+
+    folder: Path
+    book: Rulebook | None = None
+    files: Sequence[tuple[str, bytes]] = ()
+    cases: Sequence[tuple[str, bytes]] = ()
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +39,10 @@ class Site:
     NAV's pages, by page of the contract."""
 
     profile: Profile
-    rulebook: Rulebook | None
+    rules: RuleFiles
     footers: Mapping[str, Mapping[str, FooterText]]
     ledger: Path
     overrides: Mapping[str, Override] = field(default_factory=dict)
-    rule_files: Sequence[tuple[str, bytes]] = ()
-    rule_cases: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass(slots=True)
@@ -52,8 +61,12 @@ def defaults_folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-def load_site(config: Path) -> Loaded:
-    """Read a profile and all that it names. Paths in it are relative to its folder."""
+def load_site(config: Path, *, rules_may_wait: bool = False) -> Loaded:
+    """Read a profile and all that it names. Paths in it are relative to its folder.
+
+    rules_may_wait: errors in rule files are kept in `Site.rules` and do not stop loading, as published rules may be in
+    force.
+    """
     found = Loaded()
     profile = _load_profile(config, found)
     if profile is None:
@@ -61,7 +74,10 @@ def load_site(config: Path) -> Loaded:
     base = config.resolve().parent
     overrides, problems = read_overrides(profile.pages)
     found.problems += problems
-    rulebook = load_rules(base / profile.worker["rules"], found)
+    rules = load_rules(base / profile.worker["rules"])
+    found.files += len(rules.files)
+    if not rules_may_wait:
+        found.problems += rules.problems
     stores = {no: profile.store_settings(no) for no in profile.stores}
     footers: dict[str, dict[str, FooterText]] = {no: {} for no in stores}
     for name, (path, source) in _templates(base / profile.worker["receipt-templates"], found).items():
@@ -69,18 +85,23 @@ def load_site(config: Path) -> Loaded:
             footer = render_footer(name, source, store, path=path)
             found.problems += [p for p in footer.problems if p not in found.problems]
             footers[no][name] = FooterText(footer.code, footer.rows)
-    if rulebook is not None and not has_errors(found.problems):
-        found.site = Site(profile, rulebook, footers, base / profile.worker["state"], overrides)
+    if not has_errors(found.problems):
+        found.site = Site(profile, rules, footers, base / profile.worker["state"], overrides)
     return found
 
 
-def load_rules(folder: Path, found: Loaded) -> Rulebook | None:
-    """The rulebook of a folder; problems and the number of files are added to `found`."""
-    files = _read_rules(folder, found)
-    rulebook, problems = load_rulebook(files)
-    found.problems += problems
-    found.files += len(files)
-    return rulebook
+def load_rules(folder: Path) -> RuleFiles:
+    """The rules of a folder, with their cases and every problem; a problem too where they cannot be read."""
+    try:
+        files, cases = read_folder(folder), read_cases(folder)
+    except OSError as wrong:
+        problem = _no_file(folder, f"the rules cannot be read: {wrong.strerror}", "name the folder")
+        return RuleFiles(folder, problems=(problem,))
+    if not files:
+        problem = _no_file(folder, "there is no rule file (*.ini) in this folder", "name the folder")
+        return RuleFiles(folder, problems=(problem,))
+    book, problems = load_rulebook(files)
+    return RuleFiles(folder, book, files, cases, problems)
 
 
 def _load_profile(config: Path, found: Loaded) -> Profile | None:
@@ -94,17 +115,6 @@ def _load_profile(config: Path, found: Loaded) -> Profile | None:
     profile, problems = read_profile(read_ini(str(config), data))
     found.problems += problems
     return profile
-
-
-def _read_rules(folder: Path, found: Loaded) -> Sequence[tuple[str, bytes]]:
-    try:
-        files = read_folder(folder)
-    except OSError as wrong:
-        found.problems.append(_no_file(folder, f"the rules cannot be read: {wrong.strerror}", "name the folder"))
-        return ()
-    if not files:
-        found.problems.append(_no_file(folder, "there is no rule file (*.ini) in this folder", "name the folder"))
-    return files
 
 
 def _templates(folder: Path, found: Loaded) -> dict[str, tuple[str, str]]:

@@ -28,12 +28,13 @@ from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.durable import DurableMatcher
 from navplugin.rulebook.explain import trace_to_json
-from navplugin.rulebook.load import Rulebook, load_rulebook
-from navplugin.ruletest import test_rules
+from navplugin.rulebook.load import Rulebook, load_rulebook, name_of
+from navplugin.ruletest import run_cases
 from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
 from navplugin.shelf import RuleShelf
 from navplugin.site import Site
+from navplugin.tryout import Looker
 from navplugin.watch import Watch
 from navplugin.worker import Company, Worker
 
@@ -68,17 +69,9 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
-    nav, aiq = profile.nav, profile.aiq
+    nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = AiqProvider(
-        aiq["url"],
-        aiq["uid"],
-        resolve_secret(aiq["key"], "the AIQ API key"),
-        source=aiq["source"],
-        append_reference=aiq["append-reference"],
-        refund=profile.worker["refund"],
-        clock=clock,
-    )
+    loyalty = _loyalty(profile, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
     ledger, matcher = SqlLedger(site.ledger), _matcher(profile.worker["matcher"])
     try:
@@ -102,6 +95,39 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         ledger.close()
 
 
+@contextmanager
+def look_into(site: Site) -> Iterator[Looker]:
+    """Reading only: for `rules try`, `explain --live` and `replay`. The ledger is read where there is one."""
+    profile, clock = site.profile, SystemClock()
+    reader, _ = connect(nav_settings(site))
+    ledger = SqlLedger(site.ledger, must_exist=True) if site.ledger.is_file() else None
+    stores = {no: profile.store_settings(no) for no in profile.stores}
+    try:
+        loyalty, company = _loyalty(profile, clock), profile.nav["company"]
+        yield Looker(reader, loyalty, ledger, company, stores, footer_codes(site), clock)
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+def footer_codes(site: Site) -> dict[str, dict[str, str]]:
+    """By Store No., then by template name: the code of the footer in NAV."""
+    return {no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()}
+
+
+def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
+    aiq = profile.aiq
+    return AiqProvider(
+        aiq["url"],
+        aiq["uid"],
+        resolve_secret(aiq["key"], "the AIQ API key"),
+        source=aiq["source"],
+        append_reference=aiq["append-reference"],
+        refund=profile.worker["refund"],
+        clock=clock,
+    )
+
+
 def nav_settings(site: Site) -> NavSettings:
     """How NAV is reached, as the profile says. Misconfigured when the key cannot be had."""
     nav = site.profile.nav
@@ -111,9 +137,10 @@ def nav_settings(site: Site) -> NavSettings:
         sign_in=SignIn(
             kind=nav["sign-in"],
             user=nav["user"],
-            key=resolve_secret(nav["key"], "the NAV web service key"),
+            key=resolve_secret(nav["key"], "the NAV web service key") if nav["key"] else "",
             tenant=nav["tenant"],
             authority=nav["authority"],
+            scope=nav["scope"],
         ),
         ca_file=nav["ca-file"],
         transport=nav["transport"],
@@ -170,23 +197,23 @@ def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rul
             _say_what_waits(site, published.hash)
             return book, published.number
         log.error("the published rules %s cannot be read by this version; taking those of the folder", published.hash)
-    if site.rulebook is None:
+    book = site.rules.book
+    if book is None:
         raise Misconfigured("the rules have errors, and none are published: navplugin rules check", system="rules")
-    tested = test_rules(site.rulebook, site.rule_cases, [BuiltinMatcher()])
+    tested = run_cases(book, site.rules.cases, [BuiltinMatcher()])
     if has_errors(tested.problems):
         raise Misconfigured(f"a case beside the rules fails: {sorted(tested.problems)[0].headline()}", system="rules")
-    count = len(site.rulebook.rules)
-    first = RuleSet(site.rulebook.hash, clock.now(), "worker", "first start", count, tested.cases, site.rule_files)
-    return site.rulebook, rules.publish(first)
+    files = [(name_of(path), data) for path, data in site.rules.files]
+    first = RuleSet(book.hash, clock.now(), "worker", "first start", len(book.rules), tested.cases, files)
+    return book, rules.publish(first)
 
 
 def _say_what_waits(site: Site, in_force: str) -> None:
-    if site.rulebook is None:
+    book = site.rules.book
+    if book is None:
         log.error("the rules in the folder have errors; rules %s stay in force: navplugin rules check", in_force)
-    elif site.rulebook.hash != in_force:
-        log.warning(
-            "the folder holds rules %s, in force are rules %s: navplugin rules apply", site.rulebook.hash, in_force
-        )
+    elif book.hash != in_force:
+        log.warning("the folder holds rules %s, in force are rules %s: navplugin rules apply", book.hash, in_force)
 
 
 def _company(site: Site, matcher: Matcher, shelf: RuleShelf, past: Past) -> Company:
@@ -199,7 +226,7 @@ def _company(site: Site, matcher: Matcher, shelf: RuleShelf, past: Past) -> Comp
     return Company(
         name=site.profile.nav["company"],
         stores={no: site.profile.store_settings(no) for no in site.profile.stores},
-        footer_codes={no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()},
+        footer_codes=footer_codes(site),
         decide=decide_for,
         save_trace=trace_to_json,
         history=history_of,

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
-from navplugin.core.errors import AuthFailed, Fatal, NavpluginError
+from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
 from navplugin.core.problems import has_errors
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
@@ -36,7 +36,7 @@ def run(
     Exit codes: 1 a file is wrong, 2 NAV or AIQ cannot be reached at the start, 3 misuse.
     """
     _log_to_stderr()
-    loaded = load_site(config)
+    loaded = load_site(config, rules_may_wait=True)
     if loaded.site is None or has_errors(loaded.problems):
         raise typer.Exit(int(emit_problems(loaded.problems, loaded.files, Format.TEXT)))
     stop = Event()
@@ -66,6 +66,8 @@ def _watch(site: Site, stop: Event, *, once: bool, watch_only: bool) -> None:
 
 
 def _exit_of(problem: NavpluginError) -> Exit:
+    if isinstance(problem, NotInstalled):
+        return Exit.MISUSE
     if isinstance(problem, Fatal) and not isinstance(problem, AuthFailed):
         return Exit.PROBLEMS
     return Exit.UNREACHABLE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -158,7 +158,7 @@ def _packed(files: Sequence[tuple[str, bytes]]) -> str:
     return json.dumps([[name, base64.b64encode(data).decode("ascii")] for name, data in files])
 
 
-def _rule_set(row: Mapping[str, Any]) -> RuleSet:
+def _rule_set(row: Any) -> RuleSet:
     files = [(name, base64.b64decode(data)) for name, data in json.loads(row["files"])]
     at = datetime.fromisoformat(row["at"])
     return RuleSet(row["hash"], at, row["who"], row["note"], row["rules"], row["cases"], files, row["number"])

@@ -34,6 +34,7 @@ class RuleCondition:
     fact: Fact
     filter: Filter
     negated: bool
+    span: Span = field(default=Span(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

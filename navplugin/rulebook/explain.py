@@ -23,16 +23,15 @@ class Saved:
     rules: tuple[RuleTrace, ...]
 
 
+def saved_of(situation: Situation, decision: Decision) -> Saved:
+    """The decision as it would be kept."""
+    sale = situation.snapshot.sale
+    return Saved(sale.receipt_no, sale.state.value, explain(situation, decision), decision.trace)
+
+
 def trace_to_json(situation: Situation, decision: Decision) -> str:
     """The decision as the ledger keeps it for `rules explain`."""
-    sale = situation.snapshot.sale
-    body = {
-        "version": SAVED_VERSION,
-        "receipt_no": sale.receipt_no,
-        "state": sale.state.value,
-        "sentences": [asdict(s) for s in explain(situation, decision)],
-        "rules": [asdict(t) for t in decision.trace],
-    }
+    body = {"version": SAVED_VERSION, **asdict(saved_of(situation, decision))}
     return json.dumps(body, ensure_ascii=False, sort_keys=True)
 
 
@@ -53,19 +52,12 @@ def _trace(data: Mapping[str, Any]) -> RuleTrace:
     return RuleTrace(**{**data, "verdict": Verdict(data["verdict"]), "conditions": conditions})
 
 
-def explain_saved(body: str, coupon_code: str = "") -> list[str]:
-    """The sentences of a saved decision; with a coupon code those about it alone. Raises ValueError."""
-    saved = from_json(body)
-    wanted = coupon_code.upper()
-    return [s.text for s in saved.sentences if not wanted or s.about == wanted]
-
-
 def rule_lines(saved: Saved, coupon_code: str = "") -> list[str]:
     """One line for each rule and subject, with every condition: what was asked, what was seen, what followed."""
     wanted = coupon_code.upper()
     lines = []
     for trace in saved.rules:
-        if wanted and trace.subject != wanted:
+        if wanted and trace.subject not in ("", wanted):
             continue
         head = f"[{trace.rule}] on {trace.moment}" + (f", {trace.subject}" if trace.subject else "")
         lines.append(f"{head}: {trace.verdict.value}{', acted' if trace.acted else ''}; {trace.note}")

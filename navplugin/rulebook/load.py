@@ -15,6 +15,7 @@ from navplugin.rulebook.facts.texts import Text
 from navplugin.rulebook.load_parts import Findings
 from navplugin.rulebook.load_rules import read_rule, read_stack, warn_of_ties
 from navplugin.rulebook.load_texts import read_made_fact, read_text
+from navplugin.rulebook.review import review_rules
 
 __all__ = ["Rulebook", "load_rulebook"]
 
@@ -50,10 +51,12 @@ def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, 
     _check_empty([ini for _, ini in read], found)
     base = _layer(shared)
     book = Rulebook(base.rules, base.stacks, base.texts, hash_of_files(files), layers)
+    review_rules(book.rules, book.stacks, found)
     warn_of_ties(book.rules, found)
     for store in layers:
-        more = Findings()
-        warn_of_ties(book.for_store(store).rules, more)
+        more, theirs = Findings(), book.for_store(store)
+        review_rules(theirs.rules, theirs.stacks, more)
+        warn_of_ties(theirs.rules, more)
         found.problems += [p for p in more.problems if p not in found.problems]
     problems = _sourced([ini for _, ini in read], found.problems)
     return (None if has_errors(problems) else book), problems
@@ -66,7 +69,7 @@ def _check_empty(files: Sequence[IniFile], found: Findings) -> None:
         found.error(Span(path), "no-rules", "there is no rule in these files", "write a section with 'on' and 'then'")
         return
     for ini in empty:
-        found.warn(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
+        found.error(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
 
 
 def store_of(path: str) -> str:

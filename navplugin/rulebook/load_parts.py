@@ -93,7 +93,7 @@ def read_conditions(
             continue
         read = read_filter(condition, fact.type, fact.options, found)
         if read is not None:
-            out.append(RuleCondition(fact, read, condition.word == "unless"))
+            out.append(RuleCondition(fact, read, condition.word == "unless", condition.filter_span))
     return tuple(out)
 
 

@@ -35,7 +35,7 @@ def read_text(section: Section, name: str, facts: Mapping[str, Fact], found: Fin
             languages[entry.key] = _parts(entry, facts, found)
     if not languages and not any(e.key != "replaces" for e in section.entries):
         found.error(section.span, "empty-text", f"the text '{name}' has no language", "write 'en = ...'")
-    return Text(name, languages)
+    return Text(name, languages, section.span)
 
 
 def _parts(entry: Entry, facts: Mapping[str, Fact], found: Findings) -> tuple[Part, ...]:

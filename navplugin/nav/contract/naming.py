@@ -47,6 +47,8 @@ def expected(page: Page, naming: Naming) -> Page:
     and `_x0025_` for the percent sign are assumed; both are ways in which real sites differ from the contract."""
     if naming is Naming.BC:
         return page
+    if naming is Naming.NAV:
+        page = page.without([field.caption for field in page.fields if field.optional])
     if naming is Naming.LSC:
         service = page.service if page.is_ours else "LSC_" + page.service.removeprefix("AIQ_")
         return page.under(service, {name: f"LSC_{name}" for name in _FROM_LS.get(page.table, ())})

@@ -24,13 +24,13 @@ def _first(look: Look) -> object:
 
 FACTS = (
     Fact("Visits", FilterType.INTEGER, "earlier sales of this member that NAV has posted, in all stores",
-         _history(lambda h: h.visits), cost=Cost.NAV, source="visits"),
+         _history(lambda h: h.visits), cost=Cost.NAV, source="visits", open_only=True),
     Fact("First Visit", FilterType.BOOLEAN, "whether NAV has posted no sale of this member yet", _first,
-         cost=Cost.NAV, source="visits"),
+         cost=Cost.NAV, source="visits", open_only=True),
     Fact("Wallet Uses Today", FilterType.INTEGER,
          "wallet discounts that this member has picked on other sales of today, in all stores",
-         _history(lambda h: h.uses_today), cost=Cost.LEDGER, source="uses_today"),
+         _history(lambda h: h.uses_today), cost=Cost.LEDGER, source="uses_today", open_only=True),
     Fact("Prompts At Terminal In Last Hour", FilterType.INTEGER,
          "sign-up questions on other sales at this terminal within the last 60 minutes",
-         _history(lambda h: h.prompts_last_hour), cost=Cost.LEDGER, source="prompts_last_hour"),
+         _history(lambda h: h.prompts_last_hour), cost=Cost.LEDGER, source="prompts_last_hour", open_only=True),
 )  # fmt: skip

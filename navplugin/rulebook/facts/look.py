@@ -148,6 +148,7 @@ class Fact:
     """A named, typed value that a condition may test. `personal`: its value is never written to the ledger.
 
     `tells_points`: shows the member's points, which never appear on till or receipt (integration-guide.txt).
+    `open_only`: a posted sale does not tell it, so that `rules replay` leaves its rules out.
     `source`: the part of `History` that is gathered only where a loaded rule uses the fact.
     """
 
@@ -164,6 +165,7 @@ class Fact:
     known: Known = Known.CHECK_IN
     cost: Cost = Cost.NONE
     source: str = ""
+    open_only: bool = False
 
 
 def look_at(situation: Situation) -> Look:

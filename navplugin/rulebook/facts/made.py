@@ -24,6 +24,7 @@ class Table:
     doc: str
     fields: Mapping[str, FilterType]
     records: Callable[[Look], Iterable[Record] | None]
+    open_only: bool = True
 
 
 def _line(line: JournalLine) -> Record:
@@ -81,7 +82,7 @@ TABLES = (
     Table("Line", "item lines that are not voided", {
         "No.": _CODE, "Description": _TEXT, "Quantity": _DECIMAL, "Price": _DECIMAL, "Amount": _DECIMAL,
         "Discount Amount": _DECIMAL, "Item Category Code": _CODE, "Retail Product Code": _CODE,
-    }, _lines),
+    }, _lines, open_only=False),
     Table("Offer on Sale", "discount lines that NAV has put on the journal", {
         "Offer No.": _CODE, "Description": _TEXT, "Amount": _DECIMAL,
     }, _offers_on_sale),
@@ -115,7 +116,8 @@ def make_fact(name: str, method: str, table: Table, field: str, where: tuple[Whe
         return _fold(method, [r[field] for r in found] if field else found)
 
     about = f"{method} of {table.name} {field}".rstrip()
-    return Fact(name, type, f"made in the rule files: {about}", read, money=field in ("Amount", "Price"))
+    return Fact(name, type, f"made in the rule files: {about}", read, money=field in ("Amount", "Price"),
+                open_only=table.open_only)  # fmt: skip
 
 
 def member_field(name: str, field: str, type: FilterType) -> Fact:

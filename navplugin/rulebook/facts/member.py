@@ -86,5 +86,5 @@ FACTS = (
     _nav("Birthday Today", FilterType.BOOLEAN, "whether the member's birthday is on the day of the sale",
          _birthday, personal=True),
     Fact("Points Balance", FilterType.DECIMAL, "the member's points; unknown when AIQ hides them", _points,
-         tells_points=True, known=Known.ANSWER, cost=Cost.AIQ),
+         tells_points=True, known=Known.ANSWER, cost=Cost.AIQ, open_only=True),
 )  # fmt: skip
