@@ -33,7 +33,7 @@ def explain(
     config: ConfigOption = Path("navplugin.ini"),
     live: Annotated[bool, typer.Option("--live", help="Decide anew on the sale as it is in NAV now.")] = False,
     case: Annotated[str, typer.Option(help="Explain this case in place of a receipt.")] = "",
-    folder: Annotated[Path | None, typer.Option("--rules", help="The folder of rules, for --case and --live.")] = None,
+    folder: Annotated[Path | None, typer.Option("--folder", help="The folder of rules, for --case and --live.")] = None,
     coupon: Annotated[str, typer.Option(help="Only this coupon code.")] = "",
     short: Annotated[bool, typer.Option("--short", help="The sentences alone, without every rule.")] = False,
     form: FormatOption = Format.TEXT,

@@ -39,6 +39,8 @@ def run(
     loaded = load_site(config, rules_may_wait=True)
     if loaded.site is None or has_errors(loaded.problems):
         raise typer.Exit(int(emit_problems(loaded.problems, loaded.files, Format.TEXT)))
+    if loaded.site.rules.book is None:
+        emit_problems(loaded.site.rules.problems, loaded.files, Format.TEXT, loaded="Published rules go on.")
     stop = Event()
     for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK: what a Windows service manager sends
         if hasattr(signal, name):

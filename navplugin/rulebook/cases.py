@@ -103,7 +103,7 @@ def _same(expected: str, seen: str) -> bool:
 def _difference(expected: str, seen: str) -> str:
     """For lists: what is missing and what is too much."""
     wanted, there = set(_listed(expected)), set(_listed(seen))
-    if len(wanted | there) < 2:
+    if len(wanted) < 2 and len(there) < 2:
         return ""
     missing, extra = sorted(wanted - there), sorted(there - wanted)
     parts = [f"missing {', '.join(missing)}" if missing else "", f"too much {', '.join(extra)}" if extra else ""]

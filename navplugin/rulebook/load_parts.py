@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from navplugin.core.inifile import CONDITION_WORDS, Condition, Entry, Section
 from navplugin.core.problems import Level, Problem, Span, did_you_mean, nearest
 from navplugin.rulebook.book import Mode, RuleCondition, Switch
-from navplugin.rulebook.facts.look import About, Fact
+from navplugin.rulebook.facts.look import About, Fact, Known
 from navplugin.rulebook.filters import Filter, FilterSyntaxError, FilterType, parse_filter
 
 SWITCH_KEYS = ("mode", "active from", "active until")
@@ -91,20 +91,23 @@ def read_conditions(
             message = f"'{fact.caption}' is about one wallet discount, and this moment is asked for the sale"
             found.error(condition.fact_span, "fact-not-here", message, "use it on wallet, select or total")
             continue
-        read = read_filter(condition, fact.type, fact.options, found)
+        blank = fact.known is not Known.ALWAYS
+        read = read_filter(condition, fact.type, fact.options, found, may_be_blank=blank)
         if read is not None:
             out.append(RuleCondition(fact, read, condition.word == "unless", condition.filter_span))
     return tuple(out)
 
 
-def read_filter(condition: Condition, type: FilterType, options: tuple[str, ...], found: Findings) -> Filter | None:
+def read_filter(
+    condition: Condition, type: FilterType, options: tuple[str, ...], found: Findings, *, may_be_blank: bool = True
+) -> Filter | None:
     """The filter of a condition, with its problems at their place in the line."""
     if not condition.filter_text.strip():
         message = f"the filter behind '{condition.fact} is' is empty"
         found.error(condition.span, "empty-filter", message, "write '' for blank, or take the line out")
         return None
     try:
-        read, warnings = parse_filter(condition.filter_text, type, options)
+        read, warnings = parse_filter(condition.filter_text, type, options, may_be_blank=may_be_blank)
     except FilterSyntaxError as wrong:
         at = condition.filter_span
         span = Span(at.path, at.line, at.col + wrong.offset, max(1, wrong.length))

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from navplugin.core.inifile import read_ini
 from navplugin.core.problems import Level, Problem, did_you_mean
-from navplugin.rulebook.book import Call, Mode, Rule, Rulebook, RuleCondition, Stack
+from navplugin.rulebook.book import Call, Mode, Rule, Rulebook, RuleCondition, Stack, Switch
 from navplugin.rulebook.facts.look import Fact
 from navplugin.rulebook.filters import FilterType, values_named
 from navplugin.rulebook.filters.explain import terms
@@ -19,7 +19,7 @@ from navplugin.rulebook.filters.values import NUMBERS
 from navplugin.rulebook.load_parts import Findings
 
 _TINY = Decimal("0.000001")
-_CODE = "Coupon Code"
+_CODE, _DATE = "Coupon Code", "Date"
 _Key = tuple[str, str, bool]
 
 
@@ -38,36 +38,55 @@ def review_rules(rules: Sequence[Rule], stacks: Sequence[Stack], found: Findings
 # ---- never met -----------------------------------------------------------------------------------------------------
 
 
-def _warn_if_never_met(
-    where: Rule | Stack, conditions: Sequence[RuleCondition], kind: str, found: Findings
-) -> None:
+def _warn_if_never_met(where: Rule | Stack, conditions: Sequence[RuleCondition], kind: str, found: Findings) -> None:
+    """Dates that contradict each other are an error: such a rule was meant for some day, and that day will pass."""
     by_fact: dict[Fact, list[RuleCondition]] = {}
     for condition in conditions:
         by_fact.setdefault(condition.fact, []).append(condition)
     for fact, several in by_fact.items():
-        if is_never_met(several):
-            shown = " and ".join(f"'{_written(c)}'" for c in several)
+        window = where.switch if fact.caption == _DATE else Switch()
+        if is_never_met(several, window):
+            shown = " and ".join([*(f"'{_written(c)}'" for c in several), *_written_window(window)])
             message = f"{kind} [{where.name}] never holds: no {fact.caption} meets {shown}"
-            found.warn(where.span, "never-holds", message, "change a condition, or write two rules for either")
+            hint = "change a condition, or write two rules for either"
+            if fact.type is FilterType.DATE:
+                found.error(where.span, "never-holds", message, hint)
+            else:
+                found.warn(where.span, "never-holds", message, hint)
 
 
 def _written(condition: RuleCondition) -> str:
     return f"{'unless' if condition.negated else 'if'} {condition.fact.caption} is {condition.filter.text.strip()}"
 
 
-def is_never_met(conditions: Sequence[RuleCondition]) -> bool:
-    """Whether no value of their one fact meets all of them. Only what is certain counts."""
+def _written_window(window: Switch) -> list[str]:
+    bounds = (("active from", window.active_from), ("active until", window.active_until))
+    return [f"'{key}'" for key, bound in bounds if bound is not None]
+
+
+def is_never_met(conditions: Sequence[RuleCondition], window: Switch = Switch()) -> bool:  # noqa: B008 - frozen
+    """Whether no value of their one fact meets all of them. Only what is certain counts.
+
+    window: where the fact is the date of the sale, the days on which the rule is active.
+    """
     if any(c.filter.needs_today for c in conditions):
         return False
-    values = _deciding_values(conditions)
-    return values is not None and not any(_meets(value, conditions) for value in values)
+    values = _deciding_values(conditions, window)
+    return values is not None and not any(_meets(v, conditions) and _is_within(v, window) for v in values)
+
+
+def _is_within(value: object, window: Switch) -> bool:
+    if not isinstance(value, date):
+        return True
+    begin, until = window.active_from, window.active_until
+    return (begin is None or value >= begin.date()) and (until is None or datetime.combine(value, time()) < until)
 
 
 def _meets(value: object, conditions: Sequence[RuleCondition]) -> bool:
     return all(c.filter.test(value).yes is not c.negated for c in conditions)
 
 
-def _deciding_values(conditions: Sequence[RuleCondition]) -> list[object] | None:
+def _deciding_values(conditions: Sequence[RuleCondition], window: Switch) -> list[object] | None:
     """Values of which one meets the conditions if any value does; None where there is no such list."""
     fact = conditions[0].fact
     if fact.type is FilterType.BOOLEAN:
@@ -81,7 +100,9 @@ def _deciding_values(conditions: Sequence[RuleCondition]) -> list[object] | None
         return [Decimal(0), *(value for n in numbers for value in (n - step, n, n + step))]
     if fact.type is FilterType.DATE:
         dates = [end for end in ends if isinstance(end, date)]
-        return [None, *(near for day in dates for near in _near(day))]
+        dates += [bound.date() for bound in (window.active_from, window.active_until) if bound is not None]
+        blank = [] if conditions[0].fact.caption == _DATE else [None]
+        return [*blank, *(near for day in dates for near in _near(day))]
     if fact.type is FilterType.TIME:
         times = [end for end in ends if isinstance(end, time)]
         return [None, time(), *(near for at in times for near in _near_time(at))]

@@ -101,7 +101,7 @@ def test_no_file_at_all_is_told_in_one_sentence() -> None:
     assert [p.code for p in load_rulebook([])[1]] == ["no-rules"]
     only = load_rulebook([("a.ini", b""), ("b.ini", b"[A]\non = receipt\nthen = report\n")])
     assert [p.code for p in only[1]] == ["empty-file"]
-    assert only[0] is not None
+    assert only[0] is None, "an empty file was saved by mistake, and its rules are missed"
 
 
 def test_rules_that_exclude_each_other_are_no_tie() -> None:

@@ -201,10 +201,11 @@ def _has_outside(part: str, sign: str) -> bool:
     return False
 
 
-def warnings(text: str, node: Node | None, kind: FilterType) -> tuple[str, ...]:
+def warnings(text: str, node: Node | None, kind: FilterType, *, may_be_blank: bool = True) -> tuple[str, ...]:
     """What the filter means where that may surprise: one sentence each, with what to write instead."""
     out = [*_surprises(node), *(w for term in terms(node) for w in _term_warnings(term, kind))]
-    if kind in MAY_BE_NONE and any(_before(t) for t in terms(node)) and not any(_blank(t) for t in terms(node)):
+    blank_counts = may_be_blank and kind in MAY_BE_NONE and any(_before(t) for t in terms(node))
+    if blank_counts and not any(_blank(t) for t in terms(node)):
         written = text.strip() if isinstance(node, Term) else f"({text.strip()})"
         out.append(f"no {kind} counts as before every {kind}; without it write {written}&<>''")
     inside = any(is_odd(char) and char != "\t" for char in text)
