@@ -227,11 +227,10 @@ def _add_up(one: PastSale, situation: Situation, decision: Decision, totals: dic
     for given in one.sale.discounts:
         code = codes.get(given.offer_no, "")
         total = totals.setdefault(given.offer_no, OfferTotal(given.offer_no, code))
-        total.uses += 1
-        total.given += given.amount
-        if not code or code not in decision.forbidden:
-            total.kept_uses += 1
-            total.kept += given.amount
+        amount = given.amount + ZERO * situation.store.currency_precision
+        kept = amount * (not code or code not in decision.forbidden)
+        total.uses, total.given = total.uses + 1, total.given + amount
+        total.kept_uses, total.kept = total.kept_uses + bool(kept), total.kept + kept
 
 
 def _changes(situation: Situation, decision: Decision, before: Decision | None) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.load import Rulebook
 
+_TIMES = {"Wallet_At", "Updated_At"}
+"""Fields that say when AIQ was asked: a try asks anew, and that alone is no change."""
+
 
 class _Remembered:
     """What `People` needs of a ledger; nothing is kept."""
@@ -131,7 +134,8 @@ class Looker:
     def _effects(self, snapshot: Snapshot, decision: Decision, answer: Answer) -> tuple[Effect, ...]:
         sale = snapshot.sale
         once = self._ledger.done_once(sale.receipt_no) if self._ledger else frozenset()
-        effects = reconcile_rows([w for w in decision.wants if w.page != GRANTS], snapshot.rows, once)
+        others = [w for w in decision.wants if w.page != GRANTS]
+        effects = tuple(e for e in reconcile_rows(others, snapshot.rows, once) if not set(e.fields) <= _TIMES)
         if sale.state is SaleState.SUSPENDED:
             return effects
         claims = self._ledger.claims_of(sale.receipt_no, sale.sale_guid) if self._ledger else ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from navplugin.core.model import ConditionTrace, Verdict
+from navplugin.core.money import ZERO
 from navplugin.rulebook.book import RuleCondition
 from navplugin.rulebook.facts.look import Look, Unknown
 from navplugin.rulebook.filters.values import show
@@ -29,6 +31,8 @@ def _judge_one(condition: RuleCondition, look: Look) -> ConditionTrace:
     if isinstance(value, Unknown):
         reason = f"{fact.caption} is unknown"
         return ConditionTrace(fact.caption, read.text, condition.negated, "unknown", Verdict.UNKNOWN, reason)
+    if fact.money and isinstance(value, Decimal):
+        value += ZERO * look.situation.store.currency_precision  # 25.00, also where NAV said 25
     outcome = read.test(value, today=look.today)
     verdict = Verdict.YES if outcome.yes is not condition.negated else Verdict.NO
     shown, reason = show(value, fact.type), outcome.reason
