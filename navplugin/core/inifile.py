@@ -122,7 +122,7 @@ def _decode(data: bytes) -> tuple[str, str]:
         line = data[: bad.start].count(b"\n") + 1
         return "", f"the file is not {encoding.upper()} text (line {line})"
     if "\0" in text:
-        return "", "the file is not text: it holds zero bytes"
+        return "", f"the file is not text: it holds zero bytes (line {text[: text.index(chr(0))].count(chr(10)) + 1})"
     return text, ""
 
 
@@ -247,7 +247,7 @@ class _Reader:
             self._error(number, 1, "not-understood", "this line has no '='", hint, len(body))
             self._last = ""
             return
-        name, shown = key.strip(), value.strip()
+        name, shown = key.strip(" \t"), value.strip(" \t")
         value_at = len(key) + 2 + _blanks(value) if shown else len(key) + 2
         key_span = self._span(number, 1, max(1, len(name)))
         self._name_odd(number, 1, name, "a key")
@@ -303,4 +303,4 @@ def _is_plain_key(body: str) -> bool:
 
 
 def _blanks(text: str) -> int:
-    return len(text) - len(text.lstrip())
+    return len(text) - len(text.lstrip(" \t"))
