@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from navplugin.cli import rules_explain, rules_live, rules_publish
+from navplugin.cli import rules_excel, rules_explain, rules_live, rules_publish
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_problems, out
 from navplugin.cli.rules_offers import OffersOption, ProfileOption, known_codes
 from navplugin.cli.rules_shared import FolderArgument, read_rules
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Rules: check them, test them, publish them, ask why.", no_args_is_help=True)
     group.command("check")(check)
     group.command("test")(run_tests)
-    for part in (rules_publish, rules_explain, rules_live):
+    for part in (rules_publish, rules_explain, rules_live, rules_excel):
         part.register(group)
     app.add_typer(group, name="rules")
 

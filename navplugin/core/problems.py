@@ -106,6 +106,8 @@ CODES: tuple[tuple[str, str], ...] = (
     ("empty-file", "a file without a section"),
     ("empty-filter", "a condition without its filter"),
     ("empty-text", "a text that says nothing"),
+    ("excel-changed", "a cell that Excel has made a number, a date or a formula of"),
+    ("excel-sheet", "a sheet or a heading that is not one of rules"),
     ("fact-not-here", "a fact about one wallet discount at a moment that is asked for the sale"),
     ("filter-blank", "'' on a field that is never blank"),
     ("filter-boolean", "neither Yes nor No"),

@@ -100,6 +100,8 @@ EXAMPLES = (
 ELSEWHERE = {
     "bad-address": "a receipt template",
     "bad-json": "a JSON file",
+    "excel-changed": "a cell of `rules import`",
+    "excel-sheet": "a sheet of `rules import`",
     "line-too-wide": "a receipt template",
     "matchers-differ": "a case; it is ours to mend",
     "missing-section": "a profile",
