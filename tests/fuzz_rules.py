@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from openpyxl import Workbook
+from openpyxl.utils.exceptions import IllegalCharacterError
 
 from navplugin.core.problems import Level, Problem
 from navplugin.rulebook.cases import read_cases
@@ -80,6 +81,10 @@ def a_file(random: Random) -> bytes:
 def a_workbook(random: Random) -> bytes:
     """A small sheet with random cells, at times with bytes of the file changed."""
     book = Workbook()
+    if random.random() < 0.3:
+        for row in (("name", "on", "if Club", "then"), ("A", "wallet", random.choice(WORDS), "require-pin")):
+            book.active.append(row)
+        return _saved(book)
     headings = ["name", "on", "then", "if Club", "unless Quantity", "priority", "file", "", "Name", "if Nothing"]
     for column in range(1, random.randrange(2, 7)):
         book.active.cell(1, column).value = random.choice(headings)
@@ -87,14 +92,18 @@ def a_workbook(random: Random) -> bytes:
             value = random.choice((a_filter(random), random.choice(WORDS), 5, 7.5, True, None))
             try:
                 book.active.cell(row, column).value = value
-            except ValueError:
+            except (ValueError, IllegalCharacterError):
                 continue  # openpyxl writes no control characters
-    out = io.BytesIO()
-    book.save(out)
-    data = bytearray(out.getvalue())
+    data = bytearray(_saved(book))
     for _ in range(random.randrange(3)):
         data[random.randrange(len(data))] = random.randrange(256)
     return bytes(data)
+
+
+def _saved(book: Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 # ---- what must hold ------------------------------------------------------------------------------------------------
