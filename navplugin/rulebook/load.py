@@ -21,6 +21,8 @@ __all__ = ["Rulebook", "load_rulebook"]
 
 GIVEN = {fact.caption: fact for fact in FACTS}
 KINDS = ("fact", "text", "stack")
+MAX_SECTIONS, MAX_LINES = 1000, 200
+"""Sections of a layer, and lines of a section, that are read."""
 MAX_RULES = 250
 """More than a person can survey, and the limit of the durable matcher (rules-engine.md C.14)."""
 
@@ -51,13 +53,13 @@ def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, 
     _check_empty([ini for _, ini in read], found)
     base = _layer(shared)
     book = Rulebook(base.rules, base.stacks, base.texts, hash_of_files(files), layers)
-    review_rules(book.rules, book.stacks, found)
-    warn_of_ties(book.rules, found)
-    for store in layers:
-        more, theirs = Findings(), book.for_store(store)
-        review_rules(theirs.rules, theirs.stacks, more)
-        warn_of_ties(theirs.rules, more)
-        found.problems += [p for p in more.problems if p not in found.problems]
+    for one in (book, *(book.for_store(store) for store in layers)):
+        if len(one.rules) <= MAX_RULES:  # above that it is an error, and comparing all with all takes too long
+            more = Findings()
+            review_rules(one.rules, one.stacks, more)
+            warn_of_ties(one.rules, more)
+            known = set(found.problems)
+            found.problems += [p for p in more.problems if p not in known]
     problems = _sourced([ini for _, ini in read], found.problems)
     return (None if has_errors(problems) else book), problems
 
@@ -84,6 +86,8 @@ def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Finding
     sections: dict[str, list[tuple[str, Section]]] = {kind: [] for kind in (*KINDS, "")}
     for ini in files:
         for section in ini.sections:
+            if not _is_readable(section, len(own.places), found):
+                continue
             kind, name = _kind(section)
             if _is_named_once(kind, name, section, own, below, found):
                 sections[kind].append((name, section))
@@ -107,6 +111,18 @@ def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Finding
         last = list(own.rules.values())[MAX_RULES]
         found.error(last.span, "too-many", f"there are more than {MAX_RULES} rules", "take some away")
     return own
+
+
+def _is_readable(section: Section, before: int, found: Findings) -> bool:
+    """Whether there is room for it: a file that a program has filled by mistake is refused, not worked through."""
+    if len(section.entries) + len(section.conditions) > MAX_LINES:
+        message = f"[{section.name}] has more than {MAX_LINES} lines"
+        found.error(section.span, "too-many", message, "make several sections of it")
+        return False
+    if before == MAX_SECTIONS and not any(p.code == "too-many" for p in found.problems):
+        message = f"there are more than {MAX_SECTIONS} sections, and those from here on were not read"
+        found.error(section.span, "too-many", message, "take some away")
+    return before < MAX_SECTIONS
 
 
 def _kind(section: Section) -> tuple[str, str]:
