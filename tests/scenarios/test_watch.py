@@ -145,12 +145,6 @@ def test_aiq_that_is_away_never_stops_a_sale(server: Server, site: Site, caplog:
     assert len([r for r in caplog.records if "AIQ is lost" in r.getMessage()]) == 1
 
 
-def test_a_worker_that_only_watches_writes_nothing(server: Server, site: Site) -> None:
-    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
-    before = sim(server, "GET", "/state")["staged"]
-    with wire(site, lambda _: False, watch_only=True) as watch:
-        watch.once()
-    assert sim(server, "GET", "/state")["staged"] == before
 
 
 def test_a_second_worker_takes_over_and_the_first_one_stops(server: Server, site: Site) -> None:
