@@ -98,7 +98,7 @@ def test_nav_may_go_away_and_come_back(server: Server, site: Site, caplog: pytes
 
     pause = rounds(break_nav, lambda: None, lambda: None, mend_nav, lambda: None)
     with wire(site, pause) as watch:
-        watch.worker.reader.transport.http._sleep = lambda _: None  # type: ignore[attr-defined]
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
         watch.forever()
     lost = [r.getMessage() for r in caplog.records if "NAV is lost" in r.getMessage()]
     back = [r.getMessage() for r in caplog.records if "NAV is back" in r.getMessage()]
@@ -213,7 +213,7 @@ def test_a_nav_that_is_not_there_or_refuses_the_key_ends_the_start(
         watch.forever()
     server.stop()
     with wire(site, lambda _: False) as watch:
-        watch.worker.reader.transport.http._sleep = lambda _: None  # type: ignore[attr-defined]
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
         with pytest.raises(Unreachable, match="NAV"):
             watch.forever()
 
