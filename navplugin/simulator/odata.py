@@ -160,16 +160,17 @@ def _is_read_only(call: Call) -> bool:
 
 def _leave_company(segments: list[str], options: dict[str, str], settings: Mapping[str, Any]) -> list[str]:
     """The segments below the company. ODataError when it is not ours: the name's case counts."""
-    company, named = settings["company"], options.get("company", "")
+    company, named = settings["company"], options.get("company")
     if segments and (match := _COMPANY.match(unquote(segments[0]))):
         segments = segments[1:]
-        named = (match["name"] or "").replace("''", "'") or match["id"]
-    named = named[1:-1] if len(named) > 1 and named[0] == named[-1] == "'" else named
+        named = match["id"] if match["name"] is None else match["name"].replace("''", "'")
+    if named and len(named) > 1 and named[0] == named[-1] == "'":
+        named = named[1:-1]
     about_all = segments in ([], ["$metadata"], ["Company"])
-    if not named and not about_all and not settings["default_company"]:
+    if named is None and not about_all and not settings["default_company"]:
         text = "The request names no company, and the server has no default company."
         raise ODataError(404, "Internal_CompanyNotFound", text)
-    if named and named != company and named.casefold() != company_id(company):
+    if named is not None and named != company and named.casefold() != company_id(company):
         raise ODataError(
             404, "Internal_CompanyNotFound", f'The company "{named}" does not exist.',
             f'Regnskabet "{named}" findes ikke.',
