@@ -68,7 +68,7 @@ class SoapFace:
         """The answer to one request; refusals are answers too."""
         settings = self._nav.settings
         try:
-            if not settings.get("soap", True) or call.method not in ("GET", "POST"):
+            if not settings["soap"] or call.method not in ("GET", "POST"):
                 return Answer(405, b"", {"allow": "GET, POST"})
             accept(self._state, call, settings)
             return self._answer(call, settings)
@@ -76,9 +76,9 @@ class SoapFace:
             # Sign-in is the web server's work, below SOAP: its refusal has no fault.
             return Answer(refusal.status, b"", refusal.headers)
         except FieldError as wrong:
-            return SoapFault.of(wrong).answer(call.headers, settings.get("language", ""))
+            return SoapFault.of(wrong).answer(call.headers, settings["language"])
         except SoapFault as fault:
-            return fault.answer(call.headers, settings.get("language", ""))
+            return fault.answer(call.headers, settings["language"])
 
     def _answer(self, call: Call, settings: Mapping[str, Any]) -> Answer:
         company, kind, service = _address(call, settings["company"])
