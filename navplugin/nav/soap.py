@@ -33,7 +33,7 @@ from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Pag
 from navplugin.nav.names import SitePage, find_service, resolve
 from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import refusal
-from navplugin.nav.soap_reply import Record, fault_of, read_body, records, values
+from navplugin.nav.soap_reply import Record, fault_of, parse_xml, read_body, records, values
 from navplugin.nav.soap_values import criteria, from_soap, to_soap
 from navplugin.nav.transport import Condition, NavRow, Row, Write
 from navplugin.nav.wsdl import read_services, read_wsdl
@@ -199,6 +199,7 @@ class _Client:
     def __init__(self, channel: Channel, url: str, service: str, *, is_page: bool) -> None:
         self._service, self._channel = service, channel
         self.wsdl = _load(channel, url, service)
+        parse_xml(self.wsdl, "WSDL")  # says better than zeep what is wrong
         transport = _Carrier(channel, url, service)
         try:
             client: Any = zeep.Client(io.BytesIO(self.wsdl), transport=transport, settings=_SETTINGS)  # type: ignore[no-untyped-call]
