@@ -31,8 +31,8 @@ from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
-from navplugin.simulator.soap import ROOT as SOAP_ROOT
 from navplugin.simulator.soap import SoapFace
+from navplugin.simulator.soap_fault import ROOT as SOAP_ROOT
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.world import load_world
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from navplugin.simulator.app import Server
 from navplugin.simulator.call import Answer, Call
 from navplugin.simulator.odata import NavFace
 from navplugin.simulator.state import State
@@ -20,6 +21,15 @@ def state(tmp_path: Path) -> Iterator[State]:
     opened = State(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def server(state: State) -> Iterator[Server]:
+    """The state over real HTTP."""
+    running = Server(state)
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
