@@ -34,8 +34,8 @@ from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
 from navplugin.simulator.odata_error import V3_ROOT
 from navplugin.simulator.signin import give_token, openid_configuration
-from navplugin.simulator.soap import ROOT as SOAP_ROOT
 from navplugin.simulator.soap import SoapFace
+from navplugin.simulator.soap_fault import ROOT as SOAP_ROOT
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.world import load_world
 
