@@ -79,6 +79,17 @@ def test_every_call_can_be_cut_before_and_after_its_effect(http: Http, state: St
 
 
 @pytest.mark.parametrize("made", CALLS, ids=lambda made: made.name)
+def test_every_call_can_be_torn_in_the_middle_of_its_answer(http: Http, state: State, made: Made) -> None:
+    fresh(http)
+    before = content(state)
+    http.post("/_sim/faults", {"call": made.name, "fault": "torn"})
+    nothing = made.name.startswith("nav.DELETE")
+    with pytest.raises(requests.ConnectionError if nothing else requests.exceptions.ChunkedEncodingError):
+        made.send(http)
+    assert (content(state) != before) is made.writes
+
+
+@pytest.mark.parametrize("made", CALLS, ids=lambda made: made.name)
 def test_every_call_can_take_effect_late(http: Http, state: State, made: Made) -> None:
     fresh(http)
     before = content(state)

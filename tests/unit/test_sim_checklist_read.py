@@ -43,6 +43,13 @@ def test_01_three_addresses_give_equal_rows(http: Http, state: State) -> None:
     assert http.get(f"{ROOT}AIQ_Sale?company={guid}") == by_name
 
 
+def test_01_the_company_itself_can_be_read(http: Http) -> None:
+    row = http.get(NAV.rstrip("/"))
+    assert row["Name"] == "CRONUS Cannabis"
+    assert http.get(f"{ROOT}Company(Id={row['Id']})")["Name"] == "CRONUS Cannabis"
+    assert http.ask("DELETE", NAV.rstrip("/")).status_code == 405
+
+
 @pytest.mark.parametrize(
     "path", ["Company('Cronus%20Cannabis')/AIQ_Sale", "AIQ_Sale?company=cronus%20cannabis", "Company('')/AIQ_Sale"]
 )
