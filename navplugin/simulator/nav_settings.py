@@ -123,6 +123,8 @@ def _check_record(name: str, one: Any, needed: frozenset[str], optional: frozens
     if not isinstance(one, Mapping) or not needed <= set(one) or set(one) - needed - optional:
         parts = ", ".join(sorted(needed | optional))
         raise _wrong(f"An entry of NAV's setting '{name}' is an object of {parts}.")
+    if not all(isinstance(one[part], str) for part in needed):
+        raise _wrong(f"{', '.join(sorted(needed))} in NAV's setting '{name}' are texts.")
     if one["page"] not in BY_SERVICE:
         raise _wrong(f"'{one['page']}' in NAV's setting '{name}' is not a page of the contract.")
     if not isinstance(one.get("set", {}), Mapping):
