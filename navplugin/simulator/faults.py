@@ -13,7 +13,8 @@ A fault is a JSON object. `call`: the whole name of the call or the front part o
 | slow | yes, after the wait | the answer, after `seconds` |
 | 400 to 599 | no; with `effect`, yes | this status, after `seconds` |
 | html | no | status 200, or `status`, and a page, as from a proxy |
-| half | yes | the first half of the JSON or XML text |
+| half | yes | the first half of the JSON or XML text, as if it were all |
+| torn | yes | the first half of the body, then the connection ends |
 | stale | a read of NAV | the rows as they were when the fault was ordered |
 
 | part | what it says | without it |
@@ -46,7 +47,7 @@ from navplugin.simulator.soap_fault import is_soap, refuse
 from navplugin.simulator.state import State, Tables
 
 DOC = "faults"
-KINDS = ("before", "after", "late", "slow", "html", "half", "stale")
+KINDS = ("before", "after", "late", "slow", "html", "half", "torn", "stale")
 _NUMBERS = {"times": 1, "skip": 0, "seconds": 0, "retry_after": 0}
 _MORE = {"effect": bool, "code": str, "message": str, "status": int, "key": list}
 _CODES = {
@@ -130,6 +131,8 @@ class Faults:
             case "html":
                 page = b"<html><body><h1>Please sign in to the network</h1></body></html>"
                 return Answer(fault.get("status", 200), page, {"content-type": "text/html; charset=utf-8"})
+            case "torn":
+                return replace(handler(call), cut=True)
             case "half":
                 full = handler(call)
                 return Answer(full.status, full.body[: len(full.body) // 2], full.headers)
