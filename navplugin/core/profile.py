@@ -161,8 +161,8 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by the
-    page of the NAV contract (`nav.overrides` reads them)."""
+    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by
+    the page of the NAV contract (`nav.contract.overrides` reads them)."""
 
     path: str
     nav: Values
