@@ -176,7 +176,7 @@ def test_every_command_stands_in_the_readme() -> None:
 def test_the_readme_names_no_command_that_is_not_there() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     there = commands()
-    for found in re.findall(r"navplugin ([a-z]+(?: [a-z]+)*)", "\n".join(re.findall(r"`[^`\n]+`", readme))):
+    for found in re.findall(r"navplugin ([a-z]+(?:-[a-z]+)*(?: [a-z]+)*)", "\n".join(re.findall(r"`[^`\n]+`", readme))):
         words = found.split()
         known = any(" ".join(words[:n]) in there for n in (1, 2))
         assert known or any(c.startswith(f"{words[0]} ") for c in there), f"README names `navplugin {found}`"

@@ -107,7 +107,7 @@ NAV = (
     Setting("key", _secret, "", "where the web service access key, password or client secret is kept"),
     Setting("tenant", _text, "", "sign-in = oauth: tenant id or domain"),
     Setting("authority", _url, "https://login.microsoftonline.com", "sign-in = oauth: who issues the tokens"),
-    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: what tokens are for"),
+    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: for what"),
     Setting("ca-file", _text, "", "certificate of the company's own authority"),
 )
 AIQ = (

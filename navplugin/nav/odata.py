@@ -108,6 +108,9 @@ class ODataTransport:
             if self._discover:
                 known = self._read_metadata()
                 service = find_service(page, known.sets, self._naming, override)
+                if service not in known.services:
+                    text = f"$metadata lists {service} but declares no fields of it; publish the page again"
+                    raise problem_of(ProtocolError, "$metadata", text)
                 self._pages[page.service] = resolve(page, known.services[service], self._naming, override)
             else:
                 self._pages[page.service] = by_rule(page, self._naming, override)

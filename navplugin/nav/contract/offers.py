@@ -10,6 +10,7 @@ OFFERS = Page(
     service="AIQ_TotalDiscountOffers",
     table="Periodic Discount",
     caption="Periodic Discount",
+    doc="Total Discount Offers as NAV administrators set them up. Never changed by navplugin.",
     key=("No",),
     fields=(
         Field("No.", Kind.CODE, 20),
@@ -43,6 +44,7 @@ OFFER_ITEMS = Page(
     service="AIQ_TotalDiscountOfferItems",
     table="Periodic Discount Line",
     caption="Periodic Discount Line",
+    doc="The items that an offer applies to.",
     key=("Offer_No", "Line_No"),
     fields=(
         Field("Offer No.", Kind.CODE, 20),
@@ -57,6 +59,7 @@ OFFER_BENEFITS = Page(
     service="AIQ_TotalDiscountOfferBenefits",
     table="Periodic Discount Benefits",
     caption="Periodic Discount Benefits",
+    doc="What an offer gives, by step.",
     key=("Offer_No", "Step_Amount", "Type"),
     fields=(
         Field("Offer No.", Kind.CODE, 20),
@@ -74,6 +77,7 @@ COUPONS = Page(
     service="AIQ_Coupons",
     table="Coupon Header",
     caption="Coupon Header",
+    doc="Coupons that trigger the offers.",
     key=("Code",),
     fields=(
         Field("Code", Kind.CODE, 20),
@@ -88,6 +92,7 @@ GRANTS = Page(
     service="AIQ_POSTotalDiscountOfferLines",
     table="AIQ POS Total Discount Offer Line",
     caption="AIQ POS Total Discount Offer Lines",
+    doc="Wallet discounts that one sale may use, what became of each, and why.",
     key=("Receipt_No", "Coupon_Code"),
     rights="imd",
     fields=(

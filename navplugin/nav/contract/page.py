@@ -113,7 +113,7 @@ class Field:
 class Page:
     """A published page or query. `key` holds OData names in key order; `cursor` the field that orders changes.
 
-    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads).
+    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads). `doc`: what it is for.
     """
 
     service: str
@@ -121,6 +121,7 @@ class Page:
     caption: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
+    doc: str = ""
     rights: str = ""
     cursor: str = ""
     is_query: bool = False
