@@ -81,6 +81,14 @@ class SignupRecord:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LoyaltyStore:
+    """A store as the programme knows it. mapped: whether a POS is mapped to it, None where that is not told."""
+
+    name: str
+    mapped: bool | None = None
+
+
 class Clock(Protocol):
     """Time, injected so that tests script it."""
 
@@ -132,6 +140,18 @@ class NavWriter(Protocol):
         ...
 
 
+class SiteInspector(Protocol):
+    """Looks at how NAV publishes the pages of the contract; never writes. `service`: the contract's name of a page."""
+
+    def check_page(self, service: str) -> None:
+        """Misconfigured, with all that is missing and the step to take, when page or fields are not published."""
+        ...
+
+    def read_first(self, service: str) -> Row | None:
+        """One row, whichever comes first; None when there is none."""
+        ...
+
+
 class LoyaltyProvider(Protocol):
     """The loyalty programme. Every path and field name of it lives in the adapter."""
 
@@ -145,6 +165,10 @@ class LoyaltyProvider(Protocol):
 
     def fetch_wallet(self, contact: Contact) -> Wallet | None:
         """The wallet with its discounts; None when AIQ does not know the person."""
+        ...
+
+    def fetch_stores(self) -> Sequence[LoyaltyStore]:
+        """The account's stores; the call needs no member, so it also tells whether uid and key are right."""
         ...
 
     def send_signup(self, signup: Signup) -> Persona:

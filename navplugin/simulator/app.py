@@ -14,16 +14,19 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from navplugin.simulator import control
@@ -78,7 +81,7 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Dated, state.now)])
 
 
 def addresses(url: str) -> dict[str, str]:
@@ -168,6 +171,22 @@ class _Face:
             return answer_json(500, {"error": {"code": "Internal_ServerError", "message": str(wrong)}})
 
 
+class _Dated:
+    """Puts the simulated time into every answer as the servers' Date."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+        self._app, self._now = app, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
 async def _cut(scope: Scope, receive: Receive) -> None:
     """End the connection without a byte, and wait until it is gone, so that nobody misses a response."""
     scope["state"]["abort"]()
@@ -198,7 +217,7 @@ class _Uvicorn(uvicorn.Server):
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app, http=_CuttingProtocol, ws="none", lifespan="on", loop="asyncio",
-        log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+        log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from navplugin.simulator.odata_error import ODataError, bad_request, not_impleme
 from navplugin.simulator.odata_filter import read_literal
 from navplugin.simulator.odata_json import read_fields, show_row
 from navplugin.simulator.odata_query import query_options, read_set, select
+from navplugin.simulator.planted import PLANTED, planted
 from navplugin.simulator.state import State
 from navplugin.simulator.view import View, views
 
@@ -90,7 +91,7 @@ class NavFace:
         settings = self.settings
         _check_sign_in(call, settings)
         options = query_options(call)
-        pages = views(Naming(settings["naming"]))
+        pages = planted(views(Naming(settings["naming"])), self._state.doc(PLANTED, {}))
         shown = [view.page for view in pages.values()]
         segments = _segments(call)
         segments = self._leave_company(segments, options, settings["company"])

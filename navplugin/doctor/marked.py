@@ -1,0 +1,103 @@
+"""Whether the worker may write: a marked test row on each of our own pages, inserted, changed under its ETag, removed.
+
+The mark stands in the row's key, so that no sale can meet it and the next run finds what a killed one left behind.
+Pages of LS Retail and Microsoft are never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from navplugin.core.errors import AuthFailed, Misconfigured, Missing, NavpluginError, Refused, UnknownOutcome
+from navplugin.core.model import Effect, Op, StagedRow
+from navplugin.core.ports import JournalReader, NavWriter
+from navplugin.doctor.finding import Finding, error, of_problem, ok, warning
+from navplugin.nav.contract import PAGES, Kind, Page, Writer
+
+MARK = "NAVPLUGIN-DOCTOR"
+"""Stands where a receipt number or code would; NAV's number series makes no such number."""
+_TEXTS = ("Test row of navplugin doctor", "Test row of navplugin doctor, changed")
+_RIGHTS = {"i": "insert", "m": "modify", "d": "delete"}
+
+
+def tested_pages() -> tuple[Page, ...]:
+    """Our own pages where the worker inserts, changes and deletes."""
+    return tuple(page for page in PAGES if page.is_ours and set(page.rights) == set("imd"))
+
+
+def marked_key(page: Page, store_no: str) -> tuple[Any, ...]:
+    """The key of the test row. store_no: a store of the profile, for pages with a Store No. in the key."""
+    return tuple(_marked(page, name, store_no) for name in page.key)
+
+
+def try_writing(page: Page, store_no: str, reader: JournalReader, writer: NavWriter) -> Iterator[Finding]:
+    """Insert, change and remove the test row of one page. Nothing stays, whatever fails, as far as NAV lets us."""
+    key = marked_key(page, store_no)
+    name = next(f.name for f in page.fields if f.kind is Kind.TEXT and f.writer is not Writer.NAV)
+    doing = "d"
+    try:
+        for row in _rows(page, key, reader):
+            writer.write(Effect(Op.DELETE, page.service, key, etag=row.etag))
+            yield warning(
+                "test-row", page.service, "an earlier doctor was stopped before it removed its test row",
+                "nothing: it is removed now",
+            )  # fmt: skip
+        try:
+            doing = "i"
+            made = writer.write(Effect(Op.INSERT, page.service, key, {name: _TEXTS[0]}))
+            doing = "m"
+            if made is not None:
+                writer.write(Effect(Op.UPDATE, page.service, key, {name: _TEXTS[1]}, made.etag))
+            doing = "d"
+        finally:
+            for row in _rows(page, key, reader):
+                _remove(page, key, row, writer)
+    except NavpluginError as problem:
+        yield _refused(problem, page, doing)
+    if left := _left(page, key, reader):
+        yield left
+
+
+def _remove(page: Page, key: tuple[Any, ...], row: StagedRow, writer: NavWriter) -> None:
+    try:
+        writer.write(Effect(Op.DELETE, page.service, key, etag=row.etag))
+    except (Missing, UnknownOutcome):
+        return  # it is looked for once more
+
+
+def _left(page: Page, key: tuple[Any, ...], reader: JournalReader) -> Finding | None:
+    try:
+        if not _rows(page, key, reader):
+            return None
+    except NavpluginError as problem:
+        return of_problem(problem, "test-row", page.service)
+    shown = ", ".join(str(part) for part in key)
+    return error(
+        "test-row", page.service, f"the test row ({shown}) could not be removed",
+        "give the worker's user the right to delete; the next doctor removes it",
+    )  # fmt: skip
+
+
+def _refused(problem: NavpluginError, page: Page, doing: str) -> Finding:
+    found = of_problem(problem, "nav-write", page.service)
+    if not isinstance(problem, Refused | AuthFailed | Misconfigured):
+        return found
+    step = f"let the page allow it and give the worker's user the right to {_RIGHTS[doing]} in '{page.table}'"
+    return error("nav-write", page.service, f"the worker may not {_RIGHTS[doing]} rows here ({found.says})", step)
+
+
+def all_written(count: int) -> Finding:
+    """Nothing was refused."""
+    return ok("nav-write", "NAV", f"rows can be inserted, changed and removed on {count} pages; no test row is left")
+
+
+def _rows(page: Page, key: tuple[Any, ...], reader: JournalReader) -> list[StagedRow]:
+    return list(reader.read_rows(page.service, dict(zip(page.key, key, strict=True))))
+
+
+def _marked(page: Page, name: str, store_no: str) -> Any:
+    if name == "Store_No":
+        return store_no
+    field = page.field(name)
+    return 1 if field.kind is Kind.INTEGER else MARK[: field.length or len(MARK)]
