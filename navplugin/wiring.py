@@ -101,7 +101,7 @@ def doctor_tools(site: Site) -> Tools:
         return NavTools(NavInspector(transport), reader, NavAdapter(transport))
 
     def server_time(url: str) -> datetime | None:
-        return read_server_time(url, profile.nav["ca-file"])
+        return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
 
     return Tools(open_nav, lambda: _loyalty(profile, clock), server_time, clock)
 

@@ -79,7 +79,8 @@ def _discount(discount: WalletDiscount, offers: Sequence[Offer]) -> Iterator[Fin
     if not own:
         near = did_you_mean(code, sorted({offer.coupon_code for offer in offers if offer.coupon_code}))
         text = f"{named} names a coupon code that no Total Discount Offer has"
-        yield error("discount-no-offer", code, text, f"mend its POS Discount ID in AIQ or make the offer ({near})")
+        step = "mend its POS Discount ID in AIQ or make the offer"
+        yield error("discount-no-offer", code, text, f"{step} ({near})" if near else step)
     elif not enabled:
         text = f"{named} belongs to offer {own[0].offer_no}, which is disabled: it is never shown"
         yield error("discount-no-offer", code, text, f"enable the offer on {_OFFERS}")

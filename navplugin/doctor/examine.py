@@ -14,7 +14,7 @@ from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, LoyaltyS
 from navplugin.core.profile import Profile
 from navplugin.doctor.discounts import compare
 from navplugin.doctor.finding import Finding, error, gather, of_problem, ok, warning
-from navplugin.doctor.marked import all_written, tested_pages, try_writing
+from navplugin.doctor.marked import all_written, pages_we_write, try_writing
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
 from navplugin.nav.contract import PAGES
 from navplugin.wire import NOISY
@@ -101,18 +101,21 @@ def _look_at_nav(
 
 def _sign_in(inspector: SiteInspector) -> None:
     """Return when NAV takes the sign-in. Two pages are tried: the user may lack the right to one of them."""
+    last: NavpluginError | None = None
     for service in _PROBED:
         try:
             inspector.check_page(service)
-            inspector.read_first(service)
         except Misconfigured as problem:
             if service not in problem.where:  # the address, not the page
                 raise
-        except AuthFailed:
-            if service == _PROBED[-1]:
-                raise
             continue
-        return
+        try:
+            inspector.read_first(service)
+            return
+        except (AuthFailed, Misconfigured) as problem:  # the company does not exist, for instance
+            last = problem
+    if last is not None:
+        raise last
 
 
 def _page(service: str, inspector: SiteInspector) -> list[Finding]:
@@ -131,7 +134,7 @@ def _page(service: str, inspector: SiteInspector) -> list[Finding]:
 
 
 def _writes(profile: Profile, nav: NavTools, usable: set[str], told: Told) -> list[Finding]:
-    pages = [page for page in tested_pages() if page.service in usable]
+    pages = [page for page in pages_we_write() if page.service in usable]
     found: list[Finding] = []
     for page in pages:
         told(f"writing a test row to {page.service}")
@@ -235,7 +238,7 @@ def _not_compared(what: str, problem: NavpluginError) -> Finding:
 
 
 def _clock(tools: Tools, system: str, url: str) -> Finding:
-    """Reaches the server, and compares its clock with ours; HTTP tells whole seconds."""
+    """Reaches the server, and compares its clock with ours; HTTP tells whole seconds, cut off."""
     code = f"{system.lower()}-clock"
     try:
         before = tools.clock.now()
@@ -245,9 +248,8 @@ def _clock(tools: Tools, system: str, url: str) -> Finding:
         return of_problem(problem, f"{system.lower()}-reach", url)
     if theirs is None:
         return warning(code, system, "answers, and does not tell its time", "compare the clocks by hand")
-    early, late = (before - theirs).total_seconds() - 1, (after - theirs).total_seconds()
-    off = max(0.0, early, -late)
-    way = "behind" if early > 0 else "ahead of"
+    ahead = (theirs - before - (after - before) / 2).total_seconds() + 0.5
+    off, way = abs(ahead), "ahead of" if ahead > 0 else "behind"
     if off < CLOCK_WARNING:
         return ok(code, system, "answers, and its clock agrees with this machine's")
     make = error if off >= CLOCK_ERROR else warning

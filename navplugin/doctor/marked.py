@@ -6,11 +6,10 @@ Pages of LS Retail and Microsoft are never written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from navplugin.core.errors import AuthFailed, Misconfigured, Missing, NavpluginError, Refused, UnknownOutcome
-from navplugin.core.model import Effect, Op, StagedRow
+from navplugin.core.errors import AuthFailed, Misconfigured, NavpluginError, Refused
+from navplugin.core.model import Effect, Op
 from navplugin.core.ports import JournalReader, NavWriter
 from navplugin.doctor.finding import Finding, error, of_problem, ok, warning
 from navplugin.nav.contract import PAGES, Kind, Page, Writer
@@ -18,10 +17,10 @@ from navplugin.nav.contract import PAGES, Kind, Page, Writer
 MARK = "NAVPLUGIN-DOCTOR"
 """Stands where a receipt number or code would; NAV's number series makes no such number."""
 _TEXTS = ("Test row of navplugin doctor", "Test row of navplugin doctor, changed")
-_RIGHTS = {"i": "insert", "m": "modify", "d": "delete"}
+_TRIES = 3
 
 
-def tested_pages() -> tuple[Page, ...]:
+def pages_we_write() -> tuple[Page, ...]:
     """Our own pages where the worker inserts, changes and deletes."""
     return tuple(page for page in PAGES if page.is_ours and set(page.rights) == set("imd"))
 
@@ -31,47 +30,56 @@ def marked_key(page: Page, store_no: str) -> tuple[Any, ...]:
     return tuple(_marked(page, name, store_no) for name in page.key)
 
 
-def try_writing(page: Page, store_no: str, reader: JournalReader, writer: NavWriter) -> Iterator[Finding]:
+def try_writing(page: Page, store_no: str, reader: JournalReader, writer: NavWriter) -> list[Finding]:
     """Insert, change and remove the test row of one page. Nothing stays, whatever fails, as far as NAV lets us."""
     key = marked_key(page, store_no)
+    there, found = _remove(page, key, reader, writer)
+    if found:
+        return found
+    if there:
+        text = "an earlier doctor was stopped before it removed its test row"
+        found.append(warning("test-row", page.service, text, "nothing: it is removed now"))
+    try:
+        found += _insert_and_change(page, key, writer)
+    finally:
+        # Also when Ctrl+C ends this run.
+        found += _remove(page, key, reader, writer)[1]
+    return found
+
+
+def _insert_and_change(page: Page, key: tuple[Any, ...], writer: NavWriter) -> list[Finding]:
     name = next(f.name for f in page.fields if f.kind is Kind.TEXT and f.writer is not Writer.NAV)
-    doing = "d"
+    doing = "insert"
     try:
-        for row in _rows(page, key, reader):
-            writer.write(Effect(Op.DELETE, page.service, key, etag=row.etag))
-            yield warning(
-                "test-row", page.service, "an earlier doctor was stopped before it removed its test row",
-                "nothing: it is removed now",
-            )  # fmt: skip
+        made = writer.write(Effect(Op.INSERT, page.service, key, {name: _TEXTS[0]}))
+        doing = "modify"
+        writer.write(Effect(Op.UPDATE, page.service, key, {name: _TEXTS[1]}, made.etag if made else ""))
+    except NavpluginError as problem:
+        return [_refused(problem, page, doing)]
+    return []
+
+
+def _remove(
+    page: Page, key: tuple[Any, ...], reader: JournalReader, writer: NavWriter
+) -> tuple[bool, list[Finding]]:
+    """Whether the test row was there, and why it is still there if it is."""
+    there, last = False, None
+    for _ in range(_TRIES):
         try:
-            doing = "i"
-            made = writer.write(Effect(Op.INSERT, page.service, key, {name: _TEXTS[0]}))
-            doing = "m"
-            if made is not None:
-                writer.write(Effect(Op.UPDATE, page.service, key, {name: _TEXTS[1]}, made.etag))
-            doing = "d"
-        finally:
-            for row in _rows(page, key, reader):
-                _remove(page, key, row, writer)
-    except NavpluginError as problem:
-        yield _refused(problem, page, doing)
-    if left := _left(page, key, reader):
-        yield left
+            rows = reader.read_rows(page.service, dict(zip(page.key, key, strict=True)))
+            if not rows:
+                return there, []
+            there = True
+            for row in rows:
+                writer.write(Effect(Op.DELETE, page.service, key, etag=row.etag))
+        except NavpluginError as problem:  # with the row read again it may work
+            last = problem
+    if last is None:
+        return there, [_left(page, key)]
+    return there, [_refused(last, page, "delete"), *([_left(page, key)] if there else [])]
 
 
-def _remove(page: Page, key: tuple[Any, ...], row: StagedRow, writer: NavWriter) -> None:
-    try:
-        writer.write(Effect(Op.DELETE, page.service, key, etag=row.etag))
-    except (Missing, UnknownOutcome):
-        return  # it is looked for once more
-
-
-def _left(page: Page, key: tuple[Any, ...], reader: JournalReader) -> Finding | None:
-    try:
-        if not _rows(page, key, reader):
-            return None
-    except NavpluginError as problem:
-        return of_problem(problem, "test-row", page.service)
+def _left(page: Page, key: tuple[Any, ...]) -> Finding:
     shown = ", ".join(str(part) for part in key)
     return error(
         "test-row", page.service, f"the test row ({shown}) could not be removed",
@@ -83,17 +91,13 @@ def _refused(problem: NavpluginError, page: Page, doing: str) -> Finding:
     found = of_problem(problem, "nav-write", page.service)
     if not isinstance(problem, Refused | AuthFailed | Misconfigured):
         return found
-    step = f"let the page allow it and give the worker's user the right to {_RIGHTS[doing]} in '{page.table}'"
-    return error("nav-write", page.service, f"the worker may not {_RIGHTS[doing]} rows here ({found.says})", step)
+    step = f"let the page allow it and give the worker's user the right to {doing} in '{page.table}'"
+    return error("nav-write", page.service, f"the worker may not {doing} rows here ({found.says})", step)
 
 
 def all_written(count: int) -> Finding:
     """Nothing was refused."""
     return ok("nav-write", "NAV", f"rows can be inserted, changed and removed on {count} pages; no test row is left")
-
-
-def _rows(page: Page, key: tuple[Any, ...], reader: JournalReader) -> list[StagedRow]:
-    return list(reader.read_rows(page.service, dict(zip(page.key, key, strict=True))))
 
 
 def _marked(page: Page, name: str, store_no: str) -> Any:
