@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import Matcher, NavWriter
+from navplugin.core.model import Decision, Situation
+from navplugin.core.ports import LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
@@ -33,6 +33,7 @@ from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
 from navplugin.site import Site
 from navplugin.watch import Watch
+from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
 from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
@@ -51,36 +52,33 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class WatchOnlyWriter:
-    """Writes nothing: `run --watch-only` decides and logs."""
-
-    def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
-        return None
-
-
 @contextmanager
 def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False) -> Iterator[Watch]:
-    """The worker of a site, ready to run; everything is closed at the end.
+    """The worker of a site, ready to run; everything is closed at the end. watch_only: nothing is written to NAV or
+    AIQ, and what is noted goes to a ledger of its own; always so where NAV has no AIQ objects.
 
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
     nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = _loyalty(profile, clock)
+    watch_only = watch_only or nav["objects"] == "none"
+    provider = _loyalty(profile, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
-    ledger, matcher = SqlLedger(site.ledger), _matcher(profile.worker["matcher"])
+    loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
+    ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
+    matcher = _matcher(profile.worker["matcher"])
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
 
         def publish() -> int:
-            return sum(
+            return 0 if watch_only else sum(
                 publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
             )
 
+        if watch_only:
+            log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
         worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
@@ -137,6 +135,7 @@ def nav_settings(site: Site) -> NavSettings:
         transport=nav["transport"],
         naming=Naming(nav["naming"]),
         discover=nav["discover-names"],
+        objects=nav["objects"],
         overrides=site.overrides,
         zones={no: ZoneInfo(store["time-zone"]) for no, store in site.profile.stores.items()},
     )

@@ -28,7 +28,7 @@ def simulate(
         if form is Format.JSON:
             emit_json(found)
             return
-        for name, title in (("nav", "NAV"), ("aiq", "AIQ"), ("control", "Control")):
+        for name, title in (("nav", "NAV"), ("soap", "SOAP"), ("aiq", "AIQ"), ("control", "Control")):
             out.print(f"{title + ':':<9}{found[name]}", markup=False)
 
     try:

@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def run(
     config: Annotated[Path, typer.Option(help="The profile of the site.")] = Path("navplugin.ini"),
     once: Annotated[bool, typer.Option("--once", help="One round: do all that is due, then stop.")] = False,
-    watch_only: Annotated[bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV.")] = False,
+    watch_only: Annotated[
+        bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV or AIQ.")
+    ] = False,
 ) -> None:
     """Watch the tills of a site until stopped. Logs to standard error.
 

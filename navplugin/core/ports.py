@@ -167,10 +167,6 @@ class LoyaltyProvider(Protocol):
         """The wallet with its discounts; None when AIQ does not know the person."""
         ...
 
-    def fetch_stores(self) -> Sequence[LoyaltyStore]:
-        """The account's stores; the call needs no member, so it also tells whether uid and key are right."""
-        ...
-
     def send_signup(self, signup: Signup) -> Persona:
         """Make a loyalty member. Refused: definite no. UnknownOutcome: look up before another try."""
         ...
@@ -185,6 +181,14 @@ class LoyaltyProvider(Protocol):
 
     def send_refund(self, claim: Claim, contact_id: str) -> None:
         """Give the points back by the configured strategy. Refused when the strategy is `manual`."""
+        ...
+
+
+class LoyaltyInspector(LoyaltyProvider, Protocol):
+    """The loyalty programme as `doctor` asks it."""
+
+    def fetch_stores(self) -> Sequence[LoyaltyStore]:
+        """The account's stores; the call needs no member, so it also tells whether uid and key are right."""
         ...
 
 

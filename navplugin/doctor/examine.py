@@ -10,13 +10,13 @@ from datetime import datetime
 
 from navplugin.core.errors import AuthFailed, Misconfigured, NavpluginError, Refused
 from navplugin.core.model import Member, WalletDiscount
-from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, LoyaltyStore, NavWriter, SiteInspector
+from navplugin.core.ports import Clock, JournalReader, LoyaltyInspector, LoyaltyStore, NavWriter, SiteInspector
 from navplugin.core.profile import Profile
 from navplugin.doctor.discounts import compare
 from navplugin.doctor.finding import Finding, error, gather, of_problem, ok, warning
 from navplugin.doctor.marked import all_written, pages_we_write, try_writing
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
-from navplugin.nav.contract import PAGES
+from navplugin.nav.contract import BY_SERVICE, PAGES, Page
 from navplugin.wire import NOISY
 
 CLOCK_WARNING, CLOCK_ERROR = 5.0, 60.0
@@ -24,7 +24,8 @@ CLOCK_WARNING, CLOCK_ERROR = 5.0, 60.0
 FEEDS_ONLY = ("AIQ_Staff", "AIQ_Items", "AIQ_Inventory", "AIQ_TransPayments")
 DOCTOR_ONLY = ("AIQ_TenderTypes",)
 """Pages without which the till's work goes on: a missing one is a warning."""
-_PROBED = ("AIQ_Setup", "AIQ_Sale")
+_PROBED = {"ours": ("AIQ_Setup", "AIQ_Sale"), "none": ("AIQ_POSJournal", "AIQ_TotalDiscountOffers")}
+"""Pages that the sign-in is tried with, by the profile's `objects`."""
 _SEEN_IN = ("AIQ_Setup", "AIQ_Sale", "AIQ_POSJournal")
 """Pages whose rows show which stores NAV works with; the posted sales would be too many."""
 
@@ -46,7 +47,7 @@ class Tools:
     server_time: the time by the server at an address, asked without signing in; None when it does not tell."""
 
     open_nav: Callable[[], NavTools]
-    open_aiq: Callable[[], LoyaltyProvider]
+    open_aiq: Callable[[], LoyaltyInspector]
     server_time: Callable[[str], datetime | None]
     clock: Clock
 
@@ -81,28 +82,34 @@ def _look_at_nav(
     told("signing in to NAV")
     try:
         nav = tools.open_nav()
-        _sign_in(nav.inspector)
+        _sign_in(nav.inspector, _PROBED[profile.nav["objects"]])
     except NavpluginError as problem:
         return [*found, of_problem(problem, "nav-sign-in", url, connecting=True)], None
     found.append(ok("nav-sign-in", "NAV", f"signed in by {profile.nav['sign-in']} to {profile.nav['company']}"))
+    expected = [page for page in PAGES if _is_expected(page, profile)]
     usable = set()
-    for page in PAGES:
+    for page in expected:
         told(f"page {page.service}")
         problem_found = _page(page.service, nav.inspector)
         found += problem_found
         if not problem_found:
             usable.add(page.service)
-    if len(usable) == len(PAGES):
+    if len(usable) == len(expected):
         found.append(ok("nav-page", "NAV", f"{len(usable)} pages are published with every field and can be read"))
     if may_write:
         found += _writes(profile, nav, usable, told)
     return found, nav
 
 
-def _sign_in(inspector: SiteInspector) -> None:
+def _is_expected(page: Page, profile: Profile) -> bool:
+    """Whether the site has this page: in observe mode there are no AIQ objects (ls-pos.md 7.9)."""
+    return not page.is_ours or profile.nav["objects"] == "ours"
+
+
+def _sign_in(inspector: SiteInspector, probed: Sequence[str]) -> None:
     """Return when NAV takes the sign-in. Two pages are tried: the user may lack the right to one of them."""
     last: NavpluginError | None = None
-    for service in _PROBED:
+    for service in probed:
         try:
             inspector.check_page(service)
         except Misconfigured as problem:
@@ -172,7 +179,7 @@ def _look_at_aiq(
     return [*found, *more], stores, discounts
 
 
-def _wallet(contact: str, aiq: LoyaltyProvider) -> tuple[list[Finding], Sequence[WalletDiscount] | None]:
+def _wallet(contact: str, aiq: LoyaltyInspector) -> tuple[list[Finding], Sequence[WalletDiscount] | None]:
     """AIQ has no list of discounts: they are known through a person's wallet only (aiq-api.md 2)."""
     code, key = "aiq-discounts", "doctor-contact"
     if not contact:
@@ -209,7 +216,7 @@ def _look_at_both(
     found: list[Finding] = []
     seen: set[str] = set()
     try:
-        for service in _SEEN_IN:
+        for service in (one for one in _SEEN_IN if _is_expected(BY_SERVICE[one], profile)):
             seen |= {str(row.fields["Store_No"]).upper() for row in read(service, {})} - {""}
         found += compare_with_nav(profile.stores, seen)
     except NavpluginError as problem:

@@ -3,27 +3,19 @@ JSON with exact decimals. Reads are tried again a few times; a write is sent onc
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import requests
 
-from navplugin.core.errors import Busy, Misconfigured, NavpluginError, ProtocolError, UnknownOutcome, Unreachable
+from navplugin.core.errors import Misconfigured, NavpluginError, ProtocolError, UnknownOutcome
 from navplugin.nav.channel import TIMEOUT, Channel, Request, Response, problem_of, same_server
+from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import read_json, refusal
 from navplugin.wire import dump_json
 
-log = logging.getLogger("navplugin.nav")
-
-WAITS = (0.5, 1.5)
-"""Seconds before the second and third try of a read, give or take half: many workers must not come back together."""
-LONGEST_WAIT = 5.0
-"""A server that asks for more patience than this is left to the worker's next tick."""
 MAX_PAGES = 1000
 PAGE_SIZE = 1000
 """Rows that we ask for in one page; the server may give fewer."""
@@ -53,7 +45,7 @@ class Part:
 
 
 class NavHttp:
-    """Requests below one company's address. For one thread; `sleep` waits between the tries of a read."""
+    """Requests below one company's address. For one thread."""
 
     def __init__(
         self,
@@ -62,13 +54,12 @@ class NavHttp:
         *,
         secrets: tuple[str, ...] = (),
         timeout: tuple[float, float] = TIMEOUT,
-        waits: tuple[float, ...] = WAITS,
-        sleep: Callable[[float], None] = time.sleep,
+        patience: Patience | None = None,
         advice: str = "check the web service user, its key and permissions",
     ) -> None:
         self._base = base_url.rstrip("/") + "/"
         self.channel = Channel(session, secrets=secrets, timeout=timeout, advice=advice)
-        self._waits, self._sleep = waits, sleep
+        self.patience = patience or Patience()
 
     def __repr__(self) -> str:
         return f"NavHttp({self._base!r})"
@@ -151,16 +142,7 @@ class NavHttp:
         return target
 
     def _read(self, request: Request) -> Reply:
-        for wait in self._waits:
-            try:
-                return self._send(request)
-            except (Busy, Unreachable) as problem:
-                if (problem.retry_after or 0.0) > LONGEST_WAIT:
-                    raise
-                wait = max(wait * random.uniform(0.5, 1.5), problem.retry_after or 0.0)
-                log.info("%s; trying again in %.1f s", problem, wait)
-                self._sleep(wait)
-        return self._send(request)
+        return self.patience.read(lambda: self._send(request))
 
     def _send(self, request: Request) -> Reply:
         return self._good(request, self.channel.exchange(request))

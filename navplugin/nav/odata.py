@@ -47,6 +47,7 @@ class ODataTransport:
     ) -> None:
         """root: the address without a company."""
         self._root, self._company, self.http, self._naming = root, company, http, naming
+        self.patience = http.patience
         self._overrides, self._discover = dict(overrides or {}), discover
         self._metadata: Metadata | None = None
         self._pages: dict[str, SitePage] = {}

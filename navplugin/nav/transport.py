@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from navplugin.core.model import Op
 from navplugin.nav.contract import Codeunit, Field, Kind, Page
 from navplugin.nav.names import SitePage
+from navplugin.nav.patience import Patience
 from navplugin.nav.values import TEXT_KINDS
 
 Row = Mapping[str, Any]
@@ -60,6 +61,8 @@ class Write:
 
 class Transport(Protocol):
     """One NAV company over one protocol. For one thread. Errors: those of `core.errors`."""
+
+    patience: Patience
 
     def rows(self, page: Page, conditions: Sequence[Condition] = (), order_by: str = "") -> Iterator[NavRow]:
         """All rows that fit. A server that widens the answer is not trusted: ProtocolError."""

@@ -1,4 +1,4 @@
-"""The simulator as one web application and as a server: NAV at /NAV/ODataV4/, AIQ at /api/, control at /_sim.
+"""The simulator as one web application and as a server: NAV at /NAV/ODataV4 and /NAV/WS, AIQ at /api, control at /_sim.
 
 Endpoints run in the thread pool: a press at the till may wait two seconds for the worker, whose requests must be
 answered meanwhile.
@@ -34,6 +34,8 @@ from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
+from navplugin.simulator.soap import ROOT as SOAP_ROOT
+from navplugin.simulator.soap import SoapFace
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.world import load_world
 
@@ -57,11 +59,17 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
     """The application over this state. `faults`: the list that its control routes change, made when not given."""
     settings, faults = settings or Settings(), faults or Faults(state)
     nav, aiq = NavFace(state, dict(settings.nav)), AiqFace(state, settings.aiq)
+    soap = SoapFace(state, nav)
 
     def on_nav(call: Call) -> Answer:
         name = nav.name(call)
         nav.record(name)
         return faults.run(name, nav.answer, call)
+
+    def on_soap(call: Call) -> Answer:
+        name = soap.name(call)
+        nav.record(name)
+        return faults.run(name, soap.answer, call)
 
     def on_aiq(call: Call) -> Answer:
         aiq.record(call)
@@ -78,6 +86,7 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
     routes = [
         Route("/", index),
         Mount(ROOT, _Face(on_nav)),
+        Mount(SOAP_ROOT, _Face(on_soap)),
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
@@ -86,7 +95,7 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
 
 def addresses(url: str) -> dict[str, str]:
     """Where the systems are, by name."""
-    return {"nav": url + ROOT, "aiq": url, "control": url + control.PREFIX}
+    return {"nav": url + ROOT, "soap": url + SOAP_ROOT, "aiq": url, "control": url + control.PREFIX}
 
 
 class Server:

@@ -1,8 +1,9 @@
 """Faults to order: what goes wrong with the next calls that NAV or AIQ receive (reliability.md, fault injection).
 
-A fault is a JSON object: `call` (`nav`, `nav.GET`, `nav.PATCH AIQ_POSPrompts`, `aiq`, `aiq.redeem` ...: the whole name
-of the call or the front part of it), `fault`, and optionally `times` (default 1, -1 = until cleared), `skip` (calls
-that pass first), `seconds` (slow), `retry_after` (429, seconds). The first listed fault that fits a call is used.
+A fault is a JSON object: `call` (`nav`, `nav.GET`, `nav.PATCH AIQ_POSPrompts`, `nav.SOAP AIQ_POSPrompts Update`, `aiq`,
+`aiq.redeem` ...: the whole name of the call or the front part of it), `fault`, and optionally `times` (default 1, -1 =
+until cleared), `skip` (calls that pass first), `seconds` (slow), `retry_after` (429, seconds). The first listed fault
+that fits a call is used.
 
 | fault | the call takes effect | the caller gets |
 | --- | --- | --- |
@@ -12,16 +13,18 @@ that pass first), `seconds` (slow), `retry_after` (429, seconds). The first list
 | slow | yes, after the wait | the answer, after `seconds` |
 | 400 to 599 | no | this status |
 | html | no | status 200 and a page, as from a proxy |
-| half | yes | the first half of the JSON text |
+| half | yes | the first half of the JSON or XML text |
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from navplugin.simulator.call import Answer, Call, answer_json
+from navplugin.simulator.soap_fault import SERVER, SoapFault
 from navplugin.simulator.state import State
 
 DOC = "faults"
@@ -74,12 +77,12 @@ class Faults:
         due = self._due(system)
         fault = self._take(name)
         try:
-            return self._with(fault, system, handler, call) if fault else handler(call)
+            return self._with(fault, name, handler, call) if fault else handler(call)
         finally:
             for late_handler, late_call in due:
                 late_handler(late_call)
 
-    def _with(self, fault: Mapping[str, Any], system: str, handler: Handler, call: Call) -> Answer:
+    def _with(self, fault: Mapping[str, Any], name: str, handler: Handler, call: Call) -> Answer:
         match fault["fault"]:
             case "before":
                 return _CUT
@@ -88,7 +91,7 @@ class Faults:
                 return _CUT
             case "late":
                 with self._state.transaction():
-                    self._late.append((system, handler, call))
+                    self._late.append((name.partition(".")[0], handler, call))
                 return _CUT
             case "slow":
                 self._stopping.wait(float(fault["seconds"]))
@@ -99,7 +102,7 @@ class Faults:
             case "half":
                 full = handler(call)
                 return Answer(full.status, full.body[: len(full.body) // 2], full.headers)
-        return _refusal(system, int(fault["fault"]), fault["retry_after"])
+        return _refusal(name, int(fault["fault"]), fault["retry_after"])
 
     def _take(self, name: str) -> dict[str, Any] | None:
         with self._state.transaction():
@@ -151,10 +154,14 @@ def _fits(ordered: str, name: str) -> bool:
     return name == ordered or name.startswith((ordered + ".", ordered + " "))
 
 
-def _refusal(system: str, status: int, retry_after: Any) -> Answer:
+def _refusal(name: str, status: int, retry_after: Any) -> Answer:
     headers = {"retry-after": f"{retry_after:g}"} if retry_after else {}
     message = f"The request was answered with {status} because the simulator was told so."
-    if system == "nav":
+    if name.startswith("nav.SOAP"):
+        # A fault has status 500; every other status comes from the web server in front of it, without a message.
+        fault = SoapFault(SERVER, message, message).answer({}) if status == 500 else Answer(status)
+        return replace(fault, headers={**fault.headers, **headers})
+    if name.startswith("nav"):
         code = {401: "Authentication_InvalidCredentials", 409: "Request_EntityChanged"}.get(status, "Unknown")
         return answer_json(status, {"error": {"code": code, "message": message}}, headers)
     return answer_json(status, {"success": False, "code": status, "errors": [{"message": message}]}, headers)

@@ -6,8 +6,6 @@ rights as the contract declares them. A page that the plugin only reads refuses 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,6 +22,7 @@ from navplugin.simulator.odata_filter import read_literal
 from navplugin.simulator.odata_json import read_fields, show_row
 from navplugin.simulator.odata_query import query_options, read_set, select
 from navplugin.simulator.planted import PLANTED, planted
+from navplugin.simulator.signin import accept
 from navplugin.simulator.state import State
 from navplugin.simulator.view import View, views
 
@@ -89,7 +88,7 @@ class NavFace:
 
     def _answer(self, call: Call) -> Answer:
         settings = self.settings
-        _check_sign_in(call, settings)
+        accept(self._state, call, settings)
         options = query_options(call)
         pages = planted(views(Naming(settings["naming"])), self._state.doc(PLANTED, {}))
         shown = [view.page for view in pages.values()]
@@ -219,17 +218,6 @@ class NavFace:
 
 def _segments(call: Call) -> list[str]:
     return [part for part in call.path.removeprefix(ROOT).split("/") if part]
-
-
-def _check_sign_in(call: Call, settings: dict[str, Any]) -> None:
-    kind, _, coded = call.headers.get("authorization", "").partition(" ")
-    try:
-        given = base64.b64decode(coded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        given = ""
-    if kind.casefold() != "basic" or given != f"{settings['user']}:{settings['key']}":
-        text = "The server has rejected the client credentials."
-        raise ODataError(401, "Authentication_InvalidCredentials", text)
 
 
 def _target(segments: list[str], pages: Mapping[str, View]) -> _Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from navplugin.simulator.call import Answer, answer_json
 from navplugin.simulator.fields import FieldError
@@ -11,8 +12,9 @@ from navplugin.simulator.fields import FieldError
 class ODataError(Exception):
     """A request that NAV refuses: status, code for programs, message for people."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         self.status, self.code, self.message = status, code, message
+        self.headers = dict(headers or {})
         super().__init__(message)
 
     @classmethod
@@ -23,8 +25,7 @@ class ODataError(Exception):
     def answer(self) -> Answer:
         """The error body; each message ends with its own correlation id."""
         message = f"{self.message} CorrelationId:  {uuid.uuid4()}."
-        headers = {"www-authenticate": 'Basic realm=""'} if self.status == 401 else {}
-        return answer_json(self.status, {"error": {"code": self.code, "message": message}}, headers)
+        return answer_json(self.status, {"error": {"code": self.code, "message": message}}, self.headers)
 
 
 def bad_request(message: str) -> ODataError:

@@ -151,6 +151,11 @@ class State:
         """The last row version given out; it never goes back, not even by `reset`."""
         return int(self.doc(_VERSION, 0))
 
+    def row_version(self, service: str, *key: Any) -> int:
+        """The version that the last write gave to the row; KeyError when there is no row."""
+        with self._lock:
+            return self._rows.get(service, {})[clean_key(service, key)].version
+
     # ---- other records and the clock -----------------------------------------------------------------------------
 
     def doc(self, name: str, default: Any = None) -> Any:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from navplugin.demo.stage import KEY_VARIABLE, profile_text
+from navplugin.demo.stage import KEY_VARIABLE, NavStyle, profile_text
 from navplugin.doctor import Finding, examine
 from navplugin.doctor.marked import MARK, marked_key, pages_we_write
+from navplugin.nav.contract import PAGES
 from navplugin.simulator.app import Server
 from navplugin.simulator.planted import PLANTED
 from navplugin.simulator.state import State
@@ -41,6 +42,10 @@ class Site:
         assert what in text
         self.config.write_text(text.replace(what, to, 1), "utf-8")
 
+    def speak(self, transport: str, naming: str = "bc") -> None:
+        text = profile_text(self.server.url, {}, NavStyle(transport, naming))
+        self.config.write_text(text.replace("uid = 1234", f"uid = 1234\ndoctor-contact = {TEST_MEMBER}"), "utf-8")
+
     def doctor(self, *words: str) -> tuple[int, list[dict[str, Any]]]:
         """Run it as typed; the exit code and the findings."""
         code, out, err = navplugin("doctor", "--config", str(self.config), "--format", "json", *words)
@@ -61,9 +66,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     server = Server(state)
     server.start()
     config = tmp_path / "navplugin.ini"
-    config.write_text(profile_text(server.url, {}), "utf-8")
     made = Site(state, server, config)
-    made.change("uid = 1234", f"uid = 1234\ndoctor-contact = {TEST_MEMBER}")
+    made.speak("odata")
     yield made
     server.stop()
     state.close()
@@ -85,9 +89,10 @@ def about(findings: list[dict[str, Any]], code: str, *words: str) -> dict[str, A
 
 
 @pytest.mark.parametrize("naming", ["bc", "nav", "lsc"])
-def test_a_healthy_site_is_fine_and_nothing_is_left_behind(site: Site, naming: str) -> None:
+@pytest.mark.parametrize("transport", ["odata", "soap"])
+def test_a_healthy_site_is_fine_and_nothing_is_left_behind(site: Site, transport: str, naming: str) -> None:
     site.state.set_doc("nav.settings", {**site.state.doc("nav.settings"), "naming": naming})
-    site.change("[nav]", f"[nav]\nnaming = {naming}")
+    site.speak(transport, naming)
     code, findings = site.doctor()
     assert (code, bad(findings)) == (0, [])
     assert {"nav-sign-in", "nav-page", "nav-write", "nav-clock", "aiq-clock", "aiq-key", "aiq-discounts",
@@ -108,7 +113,9 @@ def test_read_only_writes_nothing(site: Site) -> None:
     assert all(name.startswith("GET") for name in site.state.doc("nav.requests"))
 
 
-def test_every_planted_mistake_is_named_in_one_run(site: Site) -> None:
+@pytest.mark.parametrize("transport", ["odata", "soap"])
+def test_every_planted_mistake_is_named_in_one_run(site: Site, transport: str) -> None:
+    site.speak(transport)
     state = site.state
     state.set_doc(PLANTED, {
         "unpublished": ["AIQ_TransInfocodes", "AIQ_Inventory"],
@@ -150,6 +157,15 @@ def test_every_planted_mistake_is_named_in_one_run(site: Site) -> None:
     about(findings, "store-not-in-profile", "S0002", "[store S0002]")
     about(findings, "store-mapping", "S0001", "did you mean 'Sample Store'?")
     assert site.left() == []
+
+
+def test_observe_mode_wants_no_page_of_ours_and_writes_nothing(site: Site) -> None:
+    state = site.state
+    state.set_doc(PLANTED, {"unpublished": [page.service for page in PAGES if page.is_ours]})
+    site.change("[nav]", "[nav]\nobjects = none")
+    code, findings = site.doctor()
+    assert (code, bad(findings)) == (0, [])
+    assert all(name.startswith("GET") for name in state.doc("nav.requests"))
 
 
 def test_nav_that_is_gone_does_not_keep_aiq_from_being_examined(site: Site) -> None:

@@ -25,6 +25,7 @@ from navplugin.core.errors import (
     Unreachable,
 )
 from navplugin.nav.http import NavHttp
+from navplugin.nav.patience import Patience
 from navplugin.wire import new_session
 
 CUT = b""
@@ -114,7 +115,8 @@ def waits() -> list[float]:
 def http(script: Script, waits: list[float]) -> Iterator[NavHttp]:
     with new_session() as session:
         session.auth = ("AIQ", "s3cret-key")
-        yield NavHttp(script.url + "/NAV", session, secrets=("s3cret-key",), timeout=(5, 5), sleep=waits.append)
+        patience = Patience(sleep=waits.append)
+        yield NavHttp(script.url + "/NAV", session, secrets=("s3cret-key",), timeout=(5, 5), patience=patience)
 
 
 def error(code: str, message: str = "No. CorrelationId:  1a2b.") -> dict[str, Any]:
@@ -251,7 +253,7 @@ def test_a_write_whose_answer_takes_too_long_has_an_unknown_outcome(http: NavHtt
 
 def test_nothing_listens_so_nothing_was_written(script: Script, waits: list[float]) -> None:
     with new_session() as session:
-        http = NavHttp("http://127.0.0.1:1/NAV", session, sleep=waits.append)
+        http = NavHttp("http://127.0.0.1:1/NAV", session, patience=Patience(sleep=waits.append))
         with pytest.raises(Unreachable, match="cannot be reached"):
             http.write("POST", "AIQ_POSStatus", "AIQ_POSStatus", b"{}")
         assert waits == []

@@ -61,6 +61,7 @@ def test_one_address_leads_to_both_systems(server: Server, http: requests.Sessio
     index = http.get(server.url, timeout=30).json()
     assert index == {
         "nav": f"{server.url}/NAV/ODataV4",
+        "soap": f"{server.url}/NAV/WS",
         "aiq": server.url,
         "control": f"{server.url}/_sim",
     }
