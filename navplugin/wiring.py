@@ -101,7 +101,10 @@ def doctor_tools(site: Site) -> Tools:
     def server_time(url: str) -> datetime | None:
         return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
 
-    return Tools(open_nav, lambda: _loyalty(profile, clock), server_time, clock)
+    def open_ledger() -> SqlLedger:
+        return SqlLedger(site.ledger, must_exist=True)
+
+    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
 
 
 def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_problems, err, out
 from navplugin.core.problems import has_errors
-from navplugin.doctor import Finding, Grade, examine
+from navplugin.doctor import Finding, Grade, examine, prove_lookup
 from navplugin.site import load_site
 from navplugin.wire import quiet_logs
 from navplugin.wiring import doctor_tools
@@ -30,6 +30,9 @@ def register(app: typer.Typer) -> None:
 def doctor(
     config: Annotated[Path, typer.Option(help="The profile of the site.")] = Path("navplugin.ini"),
     read_only: Annotated[bool, typer.Option("--read-only", help="Write no test row to NAV.")] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove-lookup", help="Only: look in AIQ for redemptions of the ledger by receipt number.")
+    ] = False,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Examine a site before the worker runs, and whenever something does not work: everything in one run.
@@ -39,6 +42,9 @@ def doctor(
     removes again. Then it holds stores, coupon codes, amounts and coupons of NAV against the profile and AIQ.
 
     AIQ shows discounts in a member's wallet only: name a test member with doctor-contact in [aiq].
+
+    Before redemption-lookup = probe is set, --prove-lookup must have found real redemptions of this site in AIQ by
+    their receipt number; it redeems nothing itself.
 
     Each line says what was found, what it means and what to do. Warnings keep nothing from working today.
 
@@ -55,7 +61,11 @@ def doctor(
         def told(step: str) -> None:
             status.update(escape(f"looking at {step}"))
 
-        findings = examine(loaded.site.profile, doctor_tools(loaded.site), told, may_write=not read_only)
+        profile, tools = loaded.site.profile, doctor_tools(loaded.site)
+        if prove:
+            findings = [prove_lookup(profile.nav["company"], tools.open_ledger, tools.open_aiq)]
+        else:
+            findings = examine(profile, tools, told, may_write=not read_only)
     findings.sort(key=lambda one: _WORST_FIRST.index(one.grade))
     _show(findings, form)
     raise typer.Exit(int(_exit_code(findings)))

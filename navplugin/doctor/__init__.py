@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from navplugin.doctor.examine import NavTools, Tools, examine
 from navplugin.doctor.finding import Finding, Grade
+from navplugin.doctor.lookup import prove_lookup
 
-__all__ = ["Finding", "Grade", "NavTools", "Tools", "examine"]
+__all__ = ["Finding", "Grade", "NavTools", "Tools", "examine", "prove_lookup"]

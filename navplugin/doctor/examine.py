@@ -14,9 +14,11 @@ from navplugin.core.ports import Clock, JournalReader, LoyaltyInspector, Loyalty
 from navplugin.core.profile import Profile
 from navplugin.doctor.discounts import compare
 from navplugin.doctor.finding import Finding, error, gather, of_problem, ok, warning
-from navplugin.doctor.marked import all_written, pages_we_write, try_writing
+from navplugin.doctor.marked import all_written, pages_we_write, try_setup, try_writing
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
+from navplugin.ledger import SqlLedger
 from navplugin.nav.contract import BY_SERVICE, PAGES, Page
+from navplugin.nav.contract.actions import SETUP
 from navplugin.wire import NOISY
 
 CLOCK_WARNING, CLOCK_ERROR = 5.0, 60.0
@@ -43,11 +45,12 @@ class NavTools:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the examination works with. open_nav and open_aiq raise Misconfigured when a secret or library is missing.
+    """What the examination works with. The three that open raise Misconfigured or LedgerUnusable.
     server_time: the time by the server at an address, asked without signing in; None when it does not tell."""
 
     open_nav: Callable[[], NavTools]
     open_aiq: Callable[[], LoyaltyInspector]
+    open_ledger: Callable[[], SqlLedger]
     server_time: Callable[[str], datetime | None]
     clock: Clock
 
@@ -146,6 +149,9 @@ def _writes(profile: Profile, nav: NavTools, usable: set[str], told: Told) -> li
     for page in pages:
         told(f"writing a test row to {page.service}")
         found += try_writing(page, min(profile.stores), nav.reader, nav.writer)
+    if SETUP.service in usable:
+        told(f"changing nothing in {SETUP.service}")
+        found += try_setup(nav.reader, nav.writer)
     if pages and not any(one.code == "nav-write" for one in found):
         found.append(all_written(len(pages)))
     return found

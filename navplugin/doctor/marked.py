@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from navplugin.core.errors import AuthFailed, Misconfigured, NavpluginError, Refused
+from navplugin.core.errors import AuthFailed, Conflict, Misconfigured, NavpluginError, Refused
 from navplugin.core.model import Effect, Op
 from navplugin.core.ports import JournalReader, NavWriter
 from navplugin.doctor.finding import Finding, error, of_problem, ok, warning
 from navplugin.nav.contract import PAGES, Kind, Page, Writer
+from navplugin.nav.contract.actions import SETUP
 
 MARK = "NAVPLUGIN-DOCTOR"
 """Stands where a receipt number or code would; NAV's number series makes no such number."""
@@ -45,6 +46,19 @@ def try_writing(page: Page, store_no: str, reader: JournalReader, writer: NavWri
         # Also when Ctrl+C ends this run.
         found += _remove(page, key, reader, writer)[1]
     return found
+
+
+def try_setup(reader: JournalReader, writer: NavWriter) -> list[Finding]:
+    """Change one setup row to what it is already: rows of AIQ_Setup are never deleted, so none is made for a test."""
+    try:
+        for row in reader.read_rows(SETUP.service, {})[:1]:
+            same = {"Fresh_Seconds": row.fields["Fresh_Seconds"]}
+            writer.write(Effect(Op.UPDATE, SETUP.service, row.key, same, row.etag))
+    except Conflict:
+        return []  # it can be changed: somebody else does so just now
+    except NavpluginError as problem:
+        return [_refused(problem, SETUP, "modify")]
+    return []
 
 
 def _insert_and_change(page: Page, key: tuple[Any, ...], writer: NavWriter) -> list[Finding]:

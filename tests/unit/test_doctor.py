@@ -103,8 +103,21 @@ def test_a_healthy_site_is_fine_and_nothing_is_left_behind(site: Site, transport
 def test_only_our_own_pages_are_written(site: Site) -> None:
     site.doctor()
     written = {name.split()[1] for name in site.state.doc("nav.requests") if not name.startswith("GET")}
-    assert written == {page.service for page in pages_we_write()}
-    assert written == {"AIQ_POSPrompts", "AIQ_POSStatus", "AIQ_POSTotalDiscountOfferLines", "AIQ_ReceiptFooter"}
+    assert written == {page.service for page in pages_we_write()} | {"AIQ_Setup"}
+    assert written == {
+        "AIQ_POSPrompts", "AIQ_POSStatus", "AIQ_POSTotalDiscountOfferLines", "AIQ_ReceiptFooter", "AIQ_Setup",
+    }  # fmt: skip
+
+
+def test_the_setup_row_is_tried_and_stays_as_it_was(site: Site) -> None:
+    before = site.state.rows("AIQ_Setup")
+    site.doctor()
+    assert site.state.rows("AIQ_Setup") == before
+    assert site.state.doc("nav.requests")["PATCH AIQ_Setup"] == 1
+    site.state.set_doc(PLANTED, {"rights": {"AIQ_Setup": "i"}})
+    code, findings = site.doctor()
+    assert code == 1
+    about(bad(findings), "nav-write", "AIQ_Setup", "may not modify")
 
 
 def test_read_only_writes_nothing(site: Site) -> None:
@@ -290,6 +303,13 @@ def test_a_pipe_gets_one_line_for_each_finding_worst_first(site: Site) -> None:
     assert lines[0].startswith("warning store-not-in-profile: S0002: ")
     assert all(line.startswith("ok ") for line in lines[1:-1])
     assert lines[-1] == "0 errors, 1 warnings, 11 ok"
+
+
+def test_the_look_up_is_proved_apart_from_the_rest(site: Site) -> None:
+    code, findings = site.doctor("--prove-lookup")
+    assert code == 1
+    assert [one["code"] for one in findings] == ["prove-lookup"]
+    about(findings, "prove-lookup", "no ledger at", "run the worker first")
 
 
 def test_a_profile_with_problems_is_not_examined(site: Site) -> None:
