@@ -35,20 +35,26 @@ def doctor(
     ] = False,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Examine a site before the worker runs, and whenever something does not work: everything in one run.
+    """Examine a site before the worker runs, and whenever something does not work.
 
-    It reaches NAV and AIQ, compares their clocks with this machine's, signs in, looks for every page and field of the
-    NAV contract, reads each, and writes a test row (receipt NAVPLUGIN-DOCTOR) to our own pages, which it changes and
-    removes again. Then it holds stores, coupon codes, amounts and coupons of NAV against the profile and AIQ.
+    It reaches NAV and AIQ, compares their clocks with this machine's, signs in,
+    looks for every page and field of the NAV contract and reads each.
 
-    AIQ shows discounts in a member's wallet only: name a test member with doctor-contact in [aiq].
+    It writes a test row (receipt NAVPLUGIN-DOCTOR) to our own pages, changes it
+    and removes it again; never to a page of LS Retail.
 
-    Before redemption-lookup = probe is set, --prove-lookup must have found real redemptions of this site in AIQ by
-    their receipt number; it redeems nothing itself.
+    Then it holds stores, coupon codes, amounts and coupons of NAV against the
+    profile and AIQ. AIQ shows discounts in a member's wallet only: name a test
+    member with doctor-contact in the profile's section aiq.
 
-    Each line says what was found, what it means and what to do. Warnings keep nothing from working today.
+    Before redemption-lookup = probe is set, --prove-lookup must have found real
+    redemptions of this site in AIQ by receipt number; it redeems nothing itself.
 
-    Exit codes: 0 fine or warnings only, 1 errors, 2 NAV or AIQ cannot be reached or refuses the sign-in, 3 misuse.
+    Each line says what was found, what it means and what to do; warnings keep
+    nothing from working today.
+
+    Exit codes: 0 fine or warnings only, 1 errors, 2 NAV or AIQ is not reached or
+    refuses the sign-in, 3 misuse.
 
     For instance: navplugin doctor --config navplugin.ini --read-only
     """
