@@ -1,4 +1,5 @@
-"""The simulator as one web application and as a server: NAV at /NAV/ODataV4 and /NAV/WS, AIQ at /api, control at /_sim.
+"""The simulator as one web application and as a server: NAV at /NAV/ODataV4, /NAV/OData (V3) and /NAV/WS (SOAP), its
+tokens at /{tenant}/oauth2/v2.0/token, AIQ at /api, control at /_sim.
 
 Endpoints run in the thread pool: a press at the till may wait two seconds for the worker, whose requests must be
 answered meanwhile.
@@ -34,6 +35,8 @@ from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
+from navplugin.simulator.odata_error import V3_ROOT
+from navplugin.simulator.signin import give_token, openid_configuration
 from navplugin.simulator.soap import ROOT as SOAP_ROOT
 from navplugin.simulator.soap import SoapFace
 from navplugin.simulator.state import State, StateUnusable
@@ -45,7 +48,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the two systems are started with; keys as in `odata.DEFAULTS` and `aiq.DEFAULTS`."""
+    """What the two systems are started with; keys as in `nav_settings.DEFAULTS` and `aiq.DEFAULTS`."""
 
     nav: Mapping[str, Any] = field(default_factory=dict)
     aiq: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +74,13 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         nav.record(name)
         return faults.run(name, soap.answer, call)
 
+    def on_token(call: Call) -> Answer:
+        nav.record("nav.token")
+        return faults.run("nav.token", lambda one: give_token(state, one, nav.settings), call)
+
+    def on_openid(call: Call) -> Answer:
+        return openid_configuration(call, call.path.split("/")[1])
+
     def on_aiq(call: Call) -> Answer:
         aiq.record(call)
         return faults.run(aiq.name(call), aiq.answer, call)
@@ -87,6 +97,9 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         Route("/", index),
         Mount(ROOT, _Face(on_nav)),
         Mount(SOAP_ROOT, _Face(on_soap)),
+        Mount(V3_ROOT, _Face(on_nav)),
+        Route("/{tenant}/oauth2/v2.0/token", _Face(on_token), methods=["POST"]),
+        Route("/{tenant}/v2.0/.well-known/openid-configuration", _Face(on_openid)),
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
@@ -131,9 +144,11 @@ class Server:
         self._socket.close()
 
 
-def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: None) -> None:
+def serve(
+    folder: Path, port: int, started: Callable[[str], None] = lambda url: None, settings: Settings | None = None
+) -> None:
     """Serve the state of a folder until Ctrl+C; an empty one gets the sample world first. `started` is told the
-    address before the first request.
+    address before the first request. settings: what holds where the world says nothing else.
 
     StateUnusable when the folder cannot be used, PortInUse when the port is taken.
     """
@@ -141,7 +156,7 @@ def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: 
     try:
         if state.doc("aiq.personas") is None:
             load_world(state, None)
-        server = Server(state, port)
+        server = Server(state, port, settings)
         started(server.url)
         server.run()
     except KeyboardInterrupt:
@@ -166,6 +181,7 @@ class _Face:
             headers=dict(request.headers.items()),
             body=await request.body(),
             base=f"{request.url.scheme}://{request.url.netloc}",
+            connection=scope["state"]["connection"],
         )
         answer = await to_thread.run_sync(self._answer, call)
         if answer.cut:
@@ -204,11 +220,12 @@ async def _cut(scope: Scope, receive: Receive) -> None:
 
 
 class _CuttingProtocol(H11Protocol):
-    """uvicorn's HTTP, with a way for the application to end its connection."""
+    """uvicorn's HTTP, with a way for the application to end its connection, and a place where it can remember
+    something for as long as the connection lives: NTLM signs in a connection, and a port may be used again."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        self.app_state = {**self.app_state, "abort": transport.abort, "connection": {}}
 
 
 class _Uvicorn(uvicorn.Server):

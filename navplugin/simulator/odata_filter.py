@@ -1,7 +1,8 @@
 """The part of OData's $filter that NAV's server takes (nav-webservices.md 9), with its known gaps.
 
-`or` works on one field only, else 501. `in` without `$schemaversion=2.1` and `any`/`all` are ignored: the caller gets
-every row. Literals are typed: an unquoted text or a quoted date is a bad request. No field of NAV is ever null.
+`or` works on one field only, else 501. `any`/`all`, and on some servers `in` without `$schemaversion=2.1`, are
+ignored: the caller gets every row. Literals are typed: an unquoted text or a quoted date is a bad request. No field of
+NAV is ever null.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class _Operand(NamedTuple):
     folded: bool
 
 
-def parse_filter(view: View, text: str, *, schema_21: bool = False) -> Test:
-    """A test for rows of the page. ODataError when NAV would refuse the filter."""
-    if re.search(r"/(any|all)\(", text):
+def parse_filter(view: View, text: str, *, in_list: str = "honoured") -> Test:
+    """A test for rows of the page. in_list: whether the server honours `in`, refuses it, or ignores the whole filter.
+    ODataError when NAV would refuse the filter."""
+    if re.search(r"/(any|all)\(", re.sub(r"'(?:[^']|'')*'", "''", text)):
         return lambda row: True
-    parser = _Parser(view, _tokens(text), schema_21)
+    parser = _Parser(view, _tokens(text), in_list)
     part = parser.either()
     if parser.peek():
         raise bad_request(f"Syntax error at '{parser.peek()}' in '{text}'.")
@@ -104,8 +106,8 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     """Recursive descent over the tokens: either > both > one."""
 
-    def __init__(self, view: View, tokens: list[str], schema_21: bool) -> None:
-        self._view, self._tokens, self._at, self._schema_21 = view, tokens, 0, schema_21
+    def __init__(self, view: View, tokens: list[str], in_list: str) -> None:
+        self._view, self._tokens, self._at, self._in_list = view, tokens, 0, in_list
         self._depth = 0
         self.ignored = False
 
@@ -207,6 +209,8 @@ class _Parser:
         return _Part(lambda row: test(_fold(row[field.name], folded), part), frozenset((field.name,)))
 
     def _list(self, operand: _Operand) -> _Part:
+        if self._in_list == "refused":
+            raise not_implemented("The 'IN' operator is not supported on an OData filter.")
         self.take("(")
         wanted = [_comparable(operand, read_literal(operand.field, self.take()))]
         while self.peek() == ",":
@@ -214,7 +218,7 @@ class _Parser:
             wanted.append(_comparable(operand, read_literal(operand.field, self.take())))
         self.take(")")
         # The whole table came back, without an error (nav-webservices.md 9).
-        self.ignored = self.ignored or not self._schema_21
+        self.ignored = self.ignored or self._in_list == "ignored"
         field = operand.field
         return _Part(lambda row: _comparable(operand, row[field.name]) in wanted, frozenset((field.name,)))
 

@@ -1,7 +1,7 @@
 """Mistakes of a site, planted in the simulated NAV so that `doctor` can be held against them.
 
-The record `nav.planted` of the state: `unpublished` (services), `hidden` (field names by service), `rights` (letters
-of insert, modify, delete by service, where the site gives fewer than the contract wants); names of the contract.
+The switch `planted` (`nav_settings`): `unpublished` (services), `hidden` (field names by service), `rights` (letters of
+insert, modify, delete by service, where the site gives fewer than the contract wants); names of the contract.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from navplugin.simulator.view import View
-
-PLANTED = "nav.planted"
 
 
 def planted(pages: Mapping[str, View], mistakes: Mapping[str, Any]) -> Mapping[str, View]:

@@ -24,7 +24,7 @@ from navplugin.simulator.codeunits import parameter_field, run_function
 from navplugin.simulator.fields import FieldError
 from navplugin.simulator.odata import NavFace
 from navplugin.simulator.odata_error import ODataError
-from navplugin.simulator.planted import PLANTED, planted
+from navplugin.simulator.planted import planted
 from navplugin.simulator.signin import accept
 from navplugin.simulator.soap_fault import NO_COMPANY, NO_SERVICE, XML, SoapFault, unknown
 from navplugin.simulator.soap_message import action, read_request, reply, tag
@@ -69,7 +69,7 @@ class SoapFace:
         """The answer to one request; refusals are answers too."""
         settings = self._nav.settings
         try:
-            if not settings.get("soap", True) or call.method not in ("GET", "POST"):
+            if not settings["soap"] or call.method not in ("GET", "POST"):
                 return Answer(405, b"", {"allow": "GET, POST"})
             accept(self._state, call, settings)
             return self._answer(call, settings)
@@ -77,14 +77,14 @@ class SoapFace:
             # Sign-in is the web server's work, below SOAP: its refusal has no fault.
             return Answer(refusal.status, b"", refusal.headers)
         except FieldError as wrong:
-            return SoapFault.of(wrong).answer(call.headers, settings.get("language", ""))
+            return SoapFault.of(wrong).answer(call.headers, settings["language"])
         except SoapFault as fault:
-            return fault.answer(call.headers, settings.get("language", ""))
+            return fault.answer(call.headers, settings["language"])
 
     def _answer(self, call: Call, settings: Mapping[str, Any]) -> Answer:
         company, kind, service = _address(call, settings["company"])
         naming = Naming(settings["naming"])
-        pages = planted(views(naming), self._state.doc(PLANTED, {}))
+        pages = planted(views(naming), settings["planted"])
         match kind:
             case "services":
                 shown = discovery((view.page for view in pages.values()), CODEUNITS, company)

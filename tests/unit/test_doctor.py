@@ -19,7 +19,6 @@ from navplugin.doctor import Finding, examine
 from navplugin.doctor.marked import MARK, marked_key, pages_we_write
 from navplugin.nav.contract import PAGES
 from navplugin.simulator.app import Server
-from navplugin.simulator.planted import PLANTED
 from navplugin.simulator.state import State
 from navplugin.simulator.world import load_world
 from navplugin.site import load_site
@@ -41,6 +40,9 @@ class Site:
         text = self.config.read_text("utf-8")
         assert what in text
         self.config.write_text(text.replace(what, to, 1), "utf-8")
+
+    def plant(self, mistakes: dict[str, Any]) -> None:
+        self.state.set_doc("nav.settings", {**self.state.doc("nav.settings"), "planted": mistakes})
 
     def speak(self, transport: str, naming: str = "bc") -> None:
         text = profile_text(self.server.url, {}, NavStyle(transport, naming))
@@ -114,7 +116,7 @@ def test_the_setup_row_is_tried_and_stays_as_it_was(site: Site) -> None:
     site.doctor()
     assert site.state.rows("AIQ_Setup") == before
     assert site.state.doc("nav.requests")["PATCH AIQ_Setup"] == 1
-    site.state.set_doc(PLANTED, {"rights": {"AIQ_Setup": "i"}})
+    site.plant({"rights": {"AIQ_Setup": "i"}})
     code, findings = site.doctor()
     assert code == 1
     about(bad(findings), "nav-write", "AIQ_Setup", "may not modify")
@@ -130,7 +132,7 @@ def test_read_only_writes_nothing(site: Site) -> None:
 def test_every_planted_mistake_is_named_in_one_run(site: Site, transport: str) -> None:
     site.speak(transport)
     state = site.state
-    state.set_doc(PLANTED, {
+    site.plant({
         "unpublished": ["AIQ_TransInfocodes", "AIQ_Inventory"],
         "hidden": {"AIQ_POSActions": ["Error_Text", "Taken_By"]},
         "rights": {"AIQ_POSPrompts": "md"},
@@ -174,7 +176,7 @@ def test_every_planted_mistake_is_named_in_one_run(site: Site, transport: str) -
 
 def test_observe_mode_wants_no_page_of_ours_and_writes_nothing(site: Site) -> None:
     state = site.state
-    state.set_doc(PLANTED, {"unpublished": [page.service for page in PAGES if page.is_ours]})
+    site.plant({"unpublished": [page.service for page in PAGES if page.is_ours]})
     site.change("[nav]", "[nav]\nobjects = none")
     code, findings = site.doctor()
     assert (code, bad(findings)) == (0, [])
@@ -241,12 +243,12 @@ def test_no_fault_leaves_a_test_row_behind(site: Site, call: str, fault: str) ->
 
 
 def test_a_test_row_that_may_not_be_removed_is_named_until_it_may(site: Site) -> None:
-    site.state.set_doc(PLANTED, {"rights": {"AIQ_POSStatus": "im"}})
+    site.plant({"rights": {"AIQ_POSStatus": "im"}})
     code, findings = site.doctor()
     assert code == 1
     about(findings, "nav-write", "AIQ_POSStatus", "may not delete")
     about(findings, "test-row", "AIQ_POSStatus", MARK, "the next doctor removes it")
-    site.state.set_doc(PLANTED, {})
+    site.plant({})
     assert site.doctor()[0] == 0
     assert site.left() == []
 

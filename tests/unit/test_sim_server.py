@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from navplugin.simulator.app import PortInUse, Server, serve
 from navplugin.simulator.faults import BadFault
-from navplugin.simulator.planted import PLANTED
 from navplugin.simulator.state import State
 
 PROMPT = {"Receipt_No": "R1", "Prompt_Key": "K1", "Text_1": "Join?"}
@@ -239,7 +238,7 @@ def test_planted_mistakes_are_those_of_the_published_pages(
 ) -> None:
     hidden = {"AIQ_POSPrompts": ["Text_1"]}
     rights = {"AIQ_POSPrompts": "md"}
-    state.set_doc(PLANTED, {"unpublished": ["AIQ_Sale"], "hidden": hidden, "rights": rights})
+    state.set_doc("nav.settings", {"planted": {"unpublished": ["AIQ_Sale"], "hidden": hidden, "rights": rights}})
     assert http.get(nav(server, "AIQ_Sale"), timeout=10).status_code == 404
     assert http.get(nav(server), timeout=10).status_code == 200
     assert http.get(nav(server) + "?$select=Text_1", timeout=10).status_code == 400
