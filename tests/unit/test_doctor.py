@@ -174,6 +174,19 @@ def test_every_planted_mistake_is_named_in_one_run(site: Site, transport: str) -
     assert site.left() == []
 
 
+@pytest.mark.parametrize("transport", ["odata", "soap"])
+def test_a_site_with_windows_sign_in_is_examined_by_ntlm(site: Site, transport: str) -> None:
+    site.speak(transport)
+    site.state.set_doc("nav.settings", {**site.state.doc("nav.settings"), "sign_in": "ntlm"})
+    site.change("user = AIQ-WORKER", "user = CRONUS\\AIQ-WORKER\nsign-in = ntlm")
+    code, findings = site.doctor()
+    assert (code, bad(findings)) == (0, [])
+    site.change("CRONUS\\", "ELSEWHERE\\")
+    code, findings = site.doctor()
+    assert code == 2
+    about(findings, "nav-sign-in", "401", "ServicesUseNTLMAuthentication")
+
+
 def test_observe_mode_wants_no_page_of_ours_and_writes_nothing(site: Site) -> None:
     state = site.state
     site.plant({"unpublished": [page.service for page in PAGES if page.is_ours]})
