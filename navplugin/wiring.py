@@ -14,11 +14,15 @@ from navplugin.claims import Policy
 from navplugin.core.model import Decision, Situation
 from navplugin.core.ports import LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.profile import Profile
+from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider
 from navplugin.nav.contract import Naming
-from navplugin.nav.session import NavSettings, connect
+from navplugin.nav.inspector import NavInspector
+from navplugin.nav.reader import NavReader
+from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
+from navplugin.nav.writer import NavWriter as NavAdapter
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
@@ -30,6 +34,7 @@ from navplugin.settle import Cashbox
 from navplugin.site import Site
 from navplugin.watch import Watch
 from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
+from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
@@ -55,18 +60,10 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
-    nav, aiq = profile.nav, profile.aiq
+    nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
     watch_only = watch_only or nav["objects"] == "none"
-    provider = AiqProvider(
-        aiq["url"],
-        aiq["uid"],
-        resolve_secret(aiq["key"], "the AIQ API key"),
-        source=aiq["source"],
-        append_reference=aiq["append-reference"],
-        refund=profile.worker["refund"],
-        clock=clock,
-    )
+    provider = _loyalty(profile, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
     loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
     ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
@@ -89,6 +86,38 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def doctor_tools(site: Site) -> Tools:
+    """What `doctor` examines a site with. Nothing is opened and no secret is looked up yet."""
+    profile, clock = site.profile, SystemClock()
+
+    def open_nav() -> NavTools:
+        settings = nav_settings(site)
+        transport = open_transport(settings)
+        reader = NavReader(transport, settings.company, settings.zones)
+        return NavTools(NavInspector(transport), reader, NavAdapter(transport))
+
+    def server_time(url: str) -> datetime | None:
+        return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
+
+    def open_ledger() -> SqlLedger:
+        return SqlLedger(site.ledger, must_exist=True)
+
+    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
+
+
+def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
+    aiq = profile.aiq
+    return AiqProvider(
+        aiq["url"],
+        aiq["uid"],
+        resolve_secret(aiq["key"], "the AIQ API key"),
+        source=aiq["source"],
+        append_reference=aiq["append-reference"],
+        refund=profile.worker["refund"],
+        clock=clock,
+    )
 
 
 def nav_settings(site: Site) -> NavSettings:

@@ -29,7 +29,7 @@ LAYERS = (
     ("navplugin.wire", "navplugin.nav", "navplugin.loyalty", "navplugin.ledger", "navplugin.receipts",
      "navplugin.secret", "navplugin.rulefiles"),
     ("navplugin.worker", "navplugin.watch", "navplugin.watchonly", "navplugin.settle", "navplugin.people",
-     "navplugin.signup", "navplugin.publish", "navplugin.feeds"),
+     "navplugin.signup", "navplugin.publish", "navplugin.feeds", "navplugin.doctor"),
     ("navplugin.site", "navplugin.simulator", "navplugin.wiring"),
     ("navplugin.demo",),
     ("navplugin.cli", "navplugin.__main__", "navplugin"),

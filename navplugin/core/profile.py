@@ -117,6 +117,7 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
     Setting("name", _text, "", "name of this worker; empty = the machine's name"),

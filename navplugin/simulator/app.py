@@ -15,16 +15,19 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from navplugin.simulator import control
@@ -105,7 +108,7 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Dated, state.now)])
 
 
 def _below(root: str, handler: Callable[[Call], Answer]) -> list[BaseRoute]:
@@ -203,6 +206,22 @@ class _Face:
             return answer_json(500, {"error": {"code": "Internal_ServerError", "message": str(wrong)}})
 
 
+class _Dated:
+    """Puts the simulated time into every answer as the servers' Date."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+        self._app, self._now = app, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
 async def _cut(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
     """End the connection in the middle of the answer, without a byte where it has no body, and wait until it is gone,
     so that nobody misses a response."""
@@ -245,7 +264,7 @@ class _Uvicorn(uvicorn.Server):
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app, http=_CuttingProtocol, ws="none", lifespan="on", loop="asyncio",
-        log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+        log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
 
 

@@ -71,6 +71,10 @@ SWITCHES = (
         "bound_actions", [], "Actions on a row: a list of {page, name, set, value}. NAV.name puts the fields of `set` "
         "into the row; it answers 200 with `value`, or 204 without.",
     ),
+    Switch(
+        "planted", {}, "Mistakes of a site, for `navplugin doctor` to find: `unpublished` (pages), `hidden` (fields by "
+        "page), `rights` (letters of insert, modify, delete by page), in the contract's names.",
+    ),
 )  # fmt: skip
 DEFAULTS: dict[str, Any] = {switch.name: switch.default for switch in SWITCHES}
 _LISTS = {

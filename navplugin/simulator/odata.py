@@ -34,6 +34,7 @@ from navplugin.simulator.odata_json import reply
 from navplugin.simulator.odata_query import query_options
 from navplugin.simulator.odata_rows import ENTITY, Rows, read_key
 from navplugin.simulator.odata_v3 import answer_v3
+from navplugin.simulator.planted import planted
 from navplugin.simulator.signin import accept
 from navplugin.simulator.state import State
 from navplugin.simulator.view import View, views
@@ -109,7 +110,7 @@ class NavFace:
             raise bad_request("A request with Data-Access-Intent: ReadOnly cannot write.")
         v3 = is_v3(call)
         options = query_options(call, v3=v3)
-        pages = views(Naming(settings["naming"]))
+        pages = planted(views(Naming(settings["naming"])), settings["planted"])
         segments = _leave_company(_segments(call), options, settings)
         rows = Rows(self._state, call, settings, call.base + (V3_ROOT if v3 else ROOT))
         if v3:

@@ -24,6 +24,7 @@ from navplugin.simulator.codeunits import parameter_field, run_function
 from navplugin.simulator.fields import FieldError
 from navplugin.simulator.odata import NavFace
 from navplugin.simulator.odata_error import ODataError
+from navplugin.simulator.planted import planted
 from navplugin.simulator.signin import accept
 from navplugin.simulator.soap_fault import NO_COMPANY, NO_SERVICE, ROOT, XML, SoapFault, unknown
 from navplugin.simulator.soap_message import action, read_request, reply, tag
@@ -82,7 +83,7 @@ class SoapFace:
     def _answer(self, call: Call, settings: Mapping[str, Any]) -> Answer:
         company, kind, service = _address(call, settings["company"])
         naming = Naming(settings["naming"])
-        pages = views(naming)
+        pages = planted(views(naming), settings["planted"])
         match kind:
             case "services":
                 shown = discovery((view.page for view in pages.values()), CODEUNITS, company)

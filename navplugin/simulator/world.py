@@ -82,7 +82,8 @@ def demo_world() -> dict[str, Any]:
             _discount("9010", "AP0010", "10% off", 150, percentageValue=10),
         ],
         "setup": [{"Store_No": "S0001", "AIQ_Signup_Terms": TERMS}],
-        "settings": {"nav": {}, "aiq": {"refund": True}, "till": {}},
+        "settings": {"nav": {}, "aiq": {"refund": True, "stores": [{"id": 1, "name": "Sample Store"}]},
+                     "till": {}},
     }  # fmt: skip
 
 
@@ -105,6 +106,8 @@ def load_world(state: State, world: Mapping[str, Any] | None) -> None:
             _put(state, "AIQ_Members", "members", row)
         for offer in _records(whole, "offers"):
             _put_offer(state, offer)
+        for store in state.doc("till.stores", {}):
+            state.put("AIQ_TenderTypes", {"Store_No": store, "Code": "1", "Description": "Cash"})
         for row in _records(whole, "setup"):
             _put(state, "AIQ_Setup", "setup", {**SETUP_DEFAULTS, **row})
         state.set_doc("aiq.personas", [_checked_persona(one) for one in _records(whole, "personas")])
