@@ -19,6 +19,7 @@ from zeep.transports import Transport as ZeepTransport
 
 from navplugin.core.errors import (
     AlreadyThere,
+    Busy,
     Conflict,
     Misconfigured,
     Missing,
@@ -80,7 +81,13 @@ class SoapTransport:
         ] or [{"Field": site.names[page.key[0]], "Criteria": ""}]
         bookmark: str | None = None
         for _ in range(MAX_SETS):
-            answer = self._read_set(client, filters, bookmark)
+            try:
+                answer = self._read_set(client, filters, bookmark)
+            except SoapFault as fault:
+                if bookmark is None:
+                    raise
+                text = f"the row at which a set ended is gone, so the next cannot be had ({fault.message}); read again"
+                raise problem_of(Busy, f"{page.service} read", text) from None
             found = records(answer, site.wire.service)
             for raw in found:
                 row = read_row(site, raw)
@@ -145,7 +152,7 @@ class SoapTransport:
     def _page(self, page: Page) -> tuple[SitePage, _Client]:
         if page.service not in self._pages:
             override = self._overrides.get(page.service, Override())
-            name = find_service(page, self._services(), self._naming, override)
+            name = find_service(page, self._services(), self._naming, override, soap=True)
             client = _Client(self._channel, f"{self._base}/Page/{quote(name, safe='')}", name, is_page=True)
             site = resolve(page, read_wsdl(client.wsdl, name), self._naming, override)
             self._pages[page.service] = (site, client)

@@ -45,7 +45,7 @@ PREFIX = "/_sim"
 STAGED = tuple(page.service for page in PAGES if page.rights)
 """Every page that the worker writes."""
 
-_VALUES: Mapping[type, str] = {bool: "true, false", int: "number", list: "list", str: "text"}
+_VALUES: Mapping[type, str] = {bool: "true, false", int: "number", list: "list", dict: "object", str: "text"}
 
 Job = Callable[[Mapping[str, str], Any], Any]
 
