@@ -12,16 +12,20 @@ from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
 from navplugin.core.errors import Misconfigured
-from navplugin.core.model import Decision, Effect, History, Sale, Situation, StagedRow, StoreSettings
-from navplugin.core.ports import Matcher, NavWriter
+from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
+from navplugin.core.ports import LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
+from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger, RuleSet
 from navplugin.loyalty import AiqProvider
 from navplugin.nav.contract import Naming
-from navplugin.nav.session import NavSettings, connect
+from navplugin.nav.inspector import NavInspector
+from navplugin.nav.reader import NavReader
+from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
+from navplugin.nav.writer import NavWriter as NavAdapter
 from navplugin.past import Past
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
@@ -36,6 +40,8 @@ from navplugin.shelf import RuleShelf
 from navplugin.site import Site
 from navplugin.tryout import Looker
 from navplugin.watch import Watch
+from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
+from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
@@ -53,38 +59,37 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class WatchOnlyWriter:
-    """Writes nothing: `run --watch-only` decides and logs."""
-
-    def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
-        return None
-
-
 @contextmanager
 def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False) -> Iterator[Watch]:
-    """The worker of a site, ready to run; everything is closed at the end.
+    """The worker of a site, ready to run; everything is closed at the end. watch_only: nothing is written to NAV or
+    AIQ, and what is noted goes to a ledger of its own; always so where NAV has no AIQ objects.
 
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
     nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = _loyalty(profile, clock)
+    watch_only = watch_only or nav["objects"] == "none"
+    provider = _loyalty(profile, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
-    ledger, matcher = SqlLedger(site.ledger), _matcher(profile.worker["matcher"])
+    loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
+    ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
+    matcher = _matcher(profile.worker["matcher"])
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
 
         def publish() -> int:
-            return sum(
+            return 0 if watch_only else sum(
                 publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
             )
 
+        if watch_only:
+            log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
         rules = RuleLedger(ledger, nav["company"])
+        if watch_only:
+            _copy_published(site, rules)
         shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
         company = _company(site, matcher, shelf, Past(reader, rules, clock))
         worker = Worker(company, reader, writer, loyalty, ledger, cashbox, clock)
@@ -93,6 +98,25 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def doctor_tools(site: Site) -> Tools:
+    """What `doctor` examines a site with. Nothing is opened and no secret is looked up yet."""
+    profile, clock = site.profile, SystemClock()
+
+    def open_nav() -> NavTools:
+        settings = nav_settings(site)
+        transport = open_transport(settings)
+        reader = NavReader(transport, settings.company, settings.zones)
+        return NavTools(NavInspector(transport), reader, NavAdapter(transport))
+
+    def server_time(url: str) -> datetime | None:
+        return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
+
+    def open_ledger() -> SqlLedger:
+        return SqlLedger(site.ledger, must_exist=True)
+
+    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
 
 
 @contextmanager
@@ -146,6 +170,7 @@ def nav_settings(site: Site) -> NavSettings:
         transport=nav["transport"],
         naming=Naming(nav["naming"]),
         discover=nav["discover-names"],
+        objects=nav["objects"],
         overrides=site.overrides,
         zones={no: ZoneInfo(store["time-zone"]) for no, store in site.profile.stores.items()},
     )
@@ -185,6 +210,20 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
         "Footer_No_Member": footers[NO_MEMBER].code,
         "Footer_Unknown": footers[NOT_A_MEMBER].code,
     }
+
+
+def _copy_published(site: Site, rules: RuleLedger) -> None:
+    """A worker that only watches has a ledger of its own; it decides by the rules that are in force at its start."""
+    if not site.ledger.is_file():
+        return
+    ledger = SqlLedger(site.ledger, must_exist=True)
+    try:
+        published = RuleLedger(ledger, rules.company).in_force()
+    finally:
+        ledger.close()
+    mine = rules.in_force()
+    if published is not None and (mine is None or mine.hash != published.hash):
+        rules.publish(published)
 
 
 def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rulebook, int]:

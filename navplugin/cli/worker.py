@@ -16,6 +16,7 @@ from navplugin.cli.output import Exit, Format, emit_problems, fail
 from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
 from navplugin.core.problems import has_errors
 from navplugin.site import Site, load_site
+from navplugin.wire import quiet_logs
 from navplugin.wiring import wire
 
 log = logging.getLogger("navplugin")
@@ -29,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def run(
     config: Annotated[Path, typer.Option(help="The profile of the site.")] = Path("navplugin.ini"),
     once: Annotated[bool, typer.Option("--once", help="One round: do all that is due, then stop.")] = False,
-    watch_only: Annotated[bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV.")] = False,
+    watch_only: Annotated[
+        bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV or AIQ.")
+    ] = False,
 ) -> None:
     """Watch the tills of a site until stopped. Logs to standard error.
 
@@ -83,6 +86,4 @@ def _log_to_stderr() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Both log whole addresses and bodies at INFO and DEBUG (odata-soap-clients.md).
-    for noisy in ("odata", "urllib3", "zeep"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_logs()

@@ -109,6 +109,7 @@ NAV = (
     Setting("transport", _one_of("odata", "soap"), "odata", "the protocol; soap where NAV has no OData V4"),
     Setting("naming", _one_of("nav", "bc", "lsc"), "bc", "whose names: NAV 2009-2018, Business Central, LS Central"),
     Setting("discover-names", _yes_no, True, "find names of pages and fields in what NAV publishes (OData)"),
+    Setting("objects", _one_of("ours", "none"), "ours", "none: NAV has no AIQ objects; sales are observed only"),
     Setting("sign-in", _one_of("basic", "ntlm", "oauth", "kerberos"), "basic", "how the worker signs in"),
     Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
     Setting("user", _text, "", "web service user, DOMAIN\\user, or the application (client) id"),
@@ -124,6 +125,7 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
     Setting("name", _text, "", "name of this worker; empty = the machine's name"),

@@ -155,6 +155,6 @@ class Situation:
     def offer_for(self, coupon_code: str) -> Offer | None:
         """The enabled Total Discount Offer that this coupon code calls for in this store."""
         for offer in self.offers:
-            if offer.coupon_code == coupon_code and offer.enabled and offer.price_group in ("", self.store.store_no):
+            if offer.coupon_code == coupon_code and offer.enabled and offer.is_sold_in(self.store.store_no):
                 return offer
         return None

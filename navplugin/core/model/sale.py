@@ -255,7 +255,7 @@ class Benefit:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A Total Discount Offer as it is set up in NAV. `items` empty = all items; `price_group` empty = every store."""
+    """A Total Discount Offer as it is set up in NAV. `items` empty = all items; `is_sold_in` reads `price_group`."""
 
     offer_no: str
     description: str
@@ -274,6 +274,10 @@ class Offer:
         """The least total that lets the offer give anything: its trigger or lowest step, whichever is more."""
         lowest = min((b.step for b in self.benefits), default=ZERO)
         return max(self.amount_to_trigger, lowest)
+
+    def is_sold_in(self, store_no: str) -> bool:
+        """Whether its Price Group lets it count in this store: blank, ALL, or the store's own (ls-pos.md 1.6)."""
+        return self.price_group in ("", "ALL", store_no)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,4 +122,17 @@ GRANTS = Page(
     ),
 )  # fmt: skip
 
-PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, COUPONS, GRANTS)
+TENDER_TYPES = Page(
+    service="AIQ_TenderTypes",
+    table="Tender Type",
+    caption="Tender Type",
+    doc="Tender types by store; only `doctor` looks, for a loyalty tender that should be gone.",
+    key=("Store_No", "Code"),
+    fields=(
+        Field("Store No.", Kind.CODE, 10),
+        Field("Code", Kind.CODE, 10),
+        Field("Description", Kind.TEXT, 30),
+    ),
+)
+
+PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, COUPONS, GRANTS, TENDER_TYPES)
