@@ -59,7 +59,7 @@ def rulebook(size: int) -> Rulebook:
     for number in range(size):
         club, least = rule_of(number)
         texts.append(f"[Rule {number}]\non = wallet\nif Club is {club}\nif Discount Value is >{least}\n"
-                     f"then = hide-discount, report\npriority = {number + 1}\n")  # fmt: skip
+                     f"then = hide-discount\npriority = {number + 1}\n")  # fmt: skip
     return book_of("\n".join(texts))
 
 
@@ -88,12 +88,15 @@ def raw_durable(size: int) -> Callable[[], object]:
     engine: Any = importlib.import_module("durable.engine")
     host_class = type("Quiet", (engine.Host,), {"_run": lambda host: None})
     fired: list[int] = []
+
+    def noting(number: int) -> Callable[[Any], None]:  # two parameters would make an action of another kind of it
+        return lambda c: fired.append(number)
+
     rules: dict[str, Any] = {"session": {"all": [{"m": {"kind": "tx"}}], "pri": 9999, "run": lambda c: None}}
     for number in range(size):
         club, least = rule_of(number)
         fields = [{"kind": "discount"}, {"club": club}, {"$gt": {"value": least * 100}}]
-        rules[f"r{number}"] = {"all": [{"m": {"$and": fields}}], "pri": number + 1,
-                               "run": lambda c, number=number: fired.append(number)}  # fmt: skip
+        rules[f"r{number}"] = {"all": [{"m": {"$and": fields}}], "pri": number + 1, "run": noting(number)}
     host: Any = host_class({"bench": rules})
     session = [0]
 

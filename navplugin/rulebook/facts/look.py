@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from zoneinfo import ZoneInfo
 
-from navplugin.core.model import Grant, JournalLine, Offer, Situation, WalletDiscount
+from navplugin.core.model import ConditionTrace, Grant, JournalLine, Offer, Situation, WalletDiscount
 from navplugin.core.money import ZERO, round_money
 from navplugin.rulebook.filters import FilterType
 
@@ -92,10 +92,11 @@ class Look:
     picks: tuple[Subject, ...]
     subject: Subject | None = None
     known: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    judged_before: dict[tuple[str, str, bool], ConditionTrace] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, subject: Subject | None) -> Look:
         """The same situation, looking at one discount."""
-        return replace(self, subject=subject, known={})
+        return replace(self, subject=subject, known={}, judged_before={})
 
     @property
     def local_now(self) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from navplugin.rulebook.filters.explain import Filter, Outcome, single_comparison, values_named
+from navplugin.rulebook.filters.explain import Filter, Outcome, names_today, single_comparison, values_named
 from navplugin.rulebook.filters.grammar import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, Parser
 from navplugin.rulebook.filters.mistakes import propose, readings, warnings
 from navplugin.rulebook.filters.values import CODES, FilterSyntaxError, FilterType
@@ -43,7 +43,7 @@ def parse_filter(
     except FilterSyntaxError as error:
         hint = _hint(error, text, kind, names)
         raise FilterSyntaxError(error.code, error.message, error.offset, error.length, hint) from None
-    return Filter(text, kind, node), warnings(text, node, kind, may_be_blank=may_be_blank)
+    return Filter(text, kind, node, names_today(node)), warnings(text, node, kind, may_be_blank=may_be_blank)
 
 
 def _hint(error: FilterSyntaxError, text: str, kind: FilterType, options: tuple[str, ...]) -> str:

@@ -7,42 +7,54 @@ from datetime import date, time
 from decimal import Decimal
 
 from navplugin.rulebook.filters.grammar import AnyOf, Node, Term
-from navplugin.rulebook.filters.values import MAY_BE_NONE, NUMBERS, FilterType, Today, Value, coerce, fold, show
+from navplugin.rulebook.filters.values import (
+    MAY_BE_NONE,
+    NUMBERS,
+    FilterType,
+    Today,
+    Value,
+    coerce,
+    fold,
+    show,
+    show_coerced,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Yes or no, and why: "62.50 is not in >=75"."""
+    """Yes or no, and why: "62.50 is not in >=75". seen: the value as it is shown."""
 
     yes: bool
     reason: str
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter that has been read. `text` is as typed; `node` is None where it has no text, which every value meets."""
+    """A filter that has been read. `text` is as typed; `node` is None where it has no text, which every value meets.
+
+    needs_today: it names today, so that its outcome changes with the date.
+    """
 
     text: str
     type: FilterType
     node: Node | None
-
-    @property
-    def needs_today(self) -> bool:
-        """Whether it names today, so that its outcome changes with the date."""
-        return any(isinstance(v, Today) for term in terms(self.node) for v in (term.low, term.high))
+    needs_today: bool = False
 
     def test(self, value: object, *, today: date | None = None) -> Outcome:
         """Decide for one value. None is blank (text, code, option), no date, or no value (number, boolean).
 
         today: the date of the sale in the store's zone; without it a filter that names today is not met.
         """
-        seen = show(value, self.type)
+        coerced = coerce(value, self.type)
+        seen = show_coerced(coerced, self.type)
         if self.node is None:
-            return Outcome(True, f"{seen}: no filter")
+            return Outcome(True, f"{seen}: no filter", seen)
         if self.needs_today and today is None:
-            return Outcome(False, f"{seen} cannot be compared with {self.text.strip()}: today's date is not known")
-        yes, term = _decide(self.node, coerce(value, self.type), self.type, today)
-        return Outcome(yes, self._reason(seen, yes, term, today))
+            reason = f"{seen} cannot be compared with {self.text.strip()}: today's date is not known"
+            return Outcome(False, reason, seen)
+        yes, term = _decide(self.node, coerced, self.type, today)
+        return Outcome(yes, self._reason(seen, yes, term, today), seen)
 
     def _reason(self, seen: str, yes: bool, term: Term | None, today: date | None) -> str:
         written = self.text.strip()
@@ -51,6 +63,11 @@ class Filter:
         if term is not None and term is not self.node:
             out += f" ({term.text})" if yes else f" (not {term.text})"
         return f"{out}, today is {today}" if self.needs_today else out
+
+
+def names_today(node: Node | None) -> bool:
+    """Whether any condition of a tree names today."""
+    return any(isinstance(v, Today) for term in terms(node) for v in (term.low, term.high))
 
 
 def terms(node: Node | None) -> tuple[Term, ...]:

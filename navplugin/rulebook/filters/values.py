@@ -239,7 +239,11 @@ def _coerce_time(value: object) -> time | None:
 
 def show(value: object, kind: FilterType) -> str:
     """The value as an administrator reads it in an explanation, at most 60 characters."""
-    seen = coerce(value, kind)
+    return show_coerced(coerce(value, kind), kind)
+
+
+def show_coerced(seen: Value, kind: FilterType) -> str:
+    """`show` for a value that `coerce` gave."""
     if seen is None:
         return {FilterType.DATE: "no date", FilterType.TIME: "no time"}.get(kind, "no value")
     if isinstance(seen, bool):
