@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from navplugin.cli.rules_shared import ConfigOption, good_rules, open_ledger, re
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.cases import read_cases
 from navplugin.rulebook.decide import decide
-from navplugin.rulebook.explain import Saved, from_json, rule_lines, saved_of
+from navplugin.rulebook.explain import Saved, as_dict, from_json, rule_lines, saved_of
 from navplugin.rulebook.facts import FACTS
 from navplugin.rulebook.facts.made import TABLES
 from navplugin.rulebook.verbs import VERBS
@@ -58,7 +57,7 @@ def explain(
         fail(f"coupon code {wanted} played no part in it", Exit.PROBLEMS)
     if form is Format.JSON:
         emit_json({"receipt_no": saved.receipt_no, "state": saved.state, **head, "sentences": sentences,
-                   "rules": [asdict(t) for t in rules]})  # fmt: skip
+                   "rules": [as_dict(t) for t in rules]})  # fmt: skip
         return
     for line in sentences or ["Nothing is decided here."]:
         out.print(line, markup=False)

@@ -170,6 +170,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("unknown-text", "no text has this name"),
     ("unknown-verb", "no verb has this name"),
     ("verb-not-here", "a verb that cannot stand on this moment"),
+    ("verbs-exclude", "verbs of one rule of which only one can count"),
     ("wrong-word", "a condition word that has no place in this section"),
 )
 """Every code that a problem may bear, with what it says."""

@@ -94,6 +94,7 @@ EXAMPLES = (
             "[B]\non = basket\nthen = report hello\n[text hello]\nen = Hello."),
     Example("unknown-verb", "[B]\non = wallet\nthen = requir-pin", "[B]\non = wallet\nthen = require-pin"),
     Example("verb-not-here", "[B]\non = wallet\nthen = no-wallet", "[B]\non = basket\nthen = no-wallet"),
+    Example("verbs-exclude", "then = prompt-signup, no-prompt", "then = no-prompt", SALE),
     Example("wrong-word", "where Club is GOLD", "if Club is GOLD"),
 )  # fmt: skip
 

@@ -63,7 +63,7 @@ def _moment(section: Section, found: Findings) -> Moment | None:
 
 
 def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found: Findings) -> tuple[Call, ...]:
-    calls = []
+    calls: list[Call] = []
     at = 0
     for piece in then.value.split(","):
         lead = len(piece) - len(piece.lstrip())
@@ -72,8 +72,13 @@ def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found:
         )
         at += len(piece) + 1
         call = _call(piece.strip(), span, moment, texts, found)
-        if call is not None:
-            calls.append(call)
+        if call is None:
+            continue
+        rival = next((c for c in calls if c.verb.slot and c.verb.slot == call.verb.slot), None)
+        if rival is not None:
+            message = f"'{rival.verb.name}' and '{call.verb.name}' of one rule exclude each other"
+            found.error(span, "verbs-exclude", message, "keep one of them, or make two rules")
+        calls.append(call)
     return tuple(calls)
 
 
@@ -141,6 +146,9 @@ def read_stack(
             found.error(condition.fact_span, "stack-not-discounts", message, hint)
     entry = require(section, "keep", found, "the stack", "keep = first-chosen 1")
     match = _KEEP.fullmatch(entry.value) if entry else None
+    if match and match.group(1) in KEEPS and int(match.group(2)) == 0:
+        message = "a stack that keeps none offers nothing"
+        found.error(entry.value_span, "bad-value", message, "write no-wallet in a rule, or keep 1")  # type: ignore[union-attr]
     if entry and (match is None or match.group(1) not in KEEPS):
         hint = f"write {', '.join(k + ' N' for k in KEEPS)}"
         found.error(entry.value_span, "bad-value", f"'{entry.value}' is not a way to keep discounts", hint)

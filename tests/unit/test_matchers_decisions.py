@@ -76,7 +76,7 @@ def a_rulebook(random: Random) -> Rulebook:
         moment = random.choice(list(VERBS))
         asked = (*CONDITIONS, *(ABOUT_DISCOUNTS if moment in ("wallet", "select") else ()))
         lines = {f"{random.choice(('if', 'unless'))} {c}" for c in random.sample(asked, random.randrange(3))}
-        then = ", ".join(random.sample(VERBS[moment], random.randrange(1, 3)))
+        then = random.choice(VERBS[moment]) + random.choice(("", ", report"))
         mode = random.choice(("on", "on", "on", "watch", "off"))
         parts.append(
             "\n".join(
