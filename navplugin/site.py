@@ -18,6 +18,7 @@ from navplugin.rulebook.load import Rulebook, load_rulebook
 from navplugin.rulefiles import read_cases, read_folder
 
 DEFAULTS = "defaults"
+CLOSING = "Minutes To Closing"
 TEMPLATES = ("wallet", "signup", "plain")
 """Receipt templates by the name that the verb `footer` uses: members, other people, sales without a member."""
 
@@ -78,6 +79,8 @@ def load_site(config: Path, *, rules_may_wait: bool = False) -> Loaded:
     found.files += len(rules.files)
     if not rules_may_wait:
         found.problems += rules.problems
+    if rules.book is not None:
+        found.problems += _missing_settings(rules.book, profile)
     stores = {no: profile.store_settings(no) for no in profile.stores}
     footers: dict[str, dict[str, FooterText]] = {no: {} for no in stores}
     for name, (path, source) in _templates(base / profile.worker["receipt-templates"], found).items():
@@ -88,6 +91,18 @@ def load_site(config: Path, *, rules_may_wait: bool = False) -> Loaded:
     if not has_errors(found.problems):
         found.site = Site(profile, rules, footers, base / profile.worker["state"], overrides)
     return found
+
+
+def _missing_settings(book: Rulebook, profile: Profile) -> list[Problem]:
+    """Rules that ask when a store closes, where the profile does not say it: they act, as they cannot tell."""
+    out = []
+    for no, store in profile.stores.items():
+        asked = [c for r in book.for_store(no).rules for c in r.conditions if c.fact.caption == CLOSING]
+        if asked and not store["closing-time"]:
+            message = f"a rule asks {CLOSING}, and store {no} has no closing-time in the profile"
+            hint = f"add 'closing-time = 21:00' to [store {no}]; what forbids acts always while it is unknown"
+            out.append(Problem(asked[0].span, Level.WARNING, "missing-setting", message, hint))
+    return out
 
 
 def load_rules(folder: Path) -> RuleFiles:

@@ -96,9 +96,9 @@ class IniFile:
 
 def read_ini(path: str, data: bytes) -> IniFile:
     """Read one file; never raises. path: what problems show. data: UTF-8 with or without BOM, or UTF-16 with BOM."""
-    text, refusal = _decode(data)
+    text, refusal, at = _decode(data)
     if refusal:
-        problem = Problem(Span(path), Level.ERROR, "not-text", refusal, "save the file as UTF-8")
+        problem = Problem(Span(path, at), Level.ERROR, "not-text", refusal, "save the file as UTF-8")
         return IniFile(path, problems=(problem,))
     lines = tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     reader = _Reader(path)
@@ -108,9 +108,10 @@ def read_ini(path: str, data: bytes) -> IniFile:
     return replace(ini, problems=ini.sourced(reader.problems))
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def _decode(data: bytes) -> tuple[str, str, int]:
+    """The text, or why it cannot be had and the line where."""
     if len(data) > MAX_BYTES:
-        return "", f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+        return "", f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read", 1
     encoding = "utf-8"
     for bom, name in _BOMS:
         if data.startswith(bom):
@@ -120,10 +121,11 @@ def _decode(data: bytes) -> tuple[str, str]:
         text = data.decode(encoding)
     except UnicodeDecodeError as bad:
         line = data[: bad.start].count(b"\n") + 1
-        return "", f"the file is not {encoding.upper()} text (line {line})"
+        return "", f"the file is not {encoding.upper()} text (line {line})", line
     if "\0" in text:
-        return "", f"the file is not text: it holds zero bytes (line {text[: text.index(chr(0))].count(chr(10)) + 1})"
-    return text, ""
+        line = text[: text.index("\0")].count("\n") + 1
+        return "", f"the file is not text: it holds zero bytes (line {line})", line
+    return text, "", 1
 
 
 class _Reader:

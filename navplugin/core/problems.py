@@ -139,6 +139,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("matchers-differ", "the two matchers decide a case differently"),
     ("missing-key", "a key that the section must have"),
     ("missing-section", "a section that the profile must have"),
+    ("missing-setting", "a setting of the profile that a rule asks for"),
     ("never-holds", "conditions that no value can meet together"),
     ("no-file", "a file or folder that is not there or cannot be read"),
     ("no-offer", "a coupon code that no Total Discount Offer has"),

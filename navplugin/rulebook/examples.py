@@ -106,6 +106,7 @@ ELSEWHERE = {
     "line-too-wide": "a receipt template",
     "matchers-differ": "a case; it is ours to mend",
     "missing-section": "a profile",
+    "missing-setting": "a profile",
     "no-file": "a folder",
     "no-offer": "`rules check --offers`",
     "not-text": "a file that is no text",

@@ -166,3 +166,17 @@ def test_the_effective_file_of_a_store_names_the_place_of_every_line() -> None:
     other = CliRunner().invoke(build_app(), ["rules", "effective", str(folder), "--store", "S0009"]).stdout
     assert "# store S0009 has no folder of its own (S0002)" in other
     assert "[PIN]" in other
+
+
+def test_a_rule_that_asks_for_the_closing_time_wants_it_in_the_profile(tmp_path: Path) -> None:
+    from navplugin.site import load_site
+    from tests.unit.test_rules_cli import PROFILE
+
+    (tmp_path / "rules").mkdir()
+    rule = "[Late]\non = check-in\nif Minutes To Closing is <=30\nthen = no-prompt\n"
+    (tmp_path / "rules" / "a.ini").write_text(rule, "utf-8")
+    config = tmp_path / "site.ini"
+    for setting, told in (("", 1), ("closing-time = 21:00\n", 0)):
+        config.write_text(PROFILE + setting, "utf-8")
+        codes = [p.code for p in load_site(config).problems]
+        assert codes.count("missing-setting") == told
