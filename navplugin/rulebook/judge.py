@@ -45,5 +45,5 @@ def _judge_anew(condition: RuleCondition, look: Look) -> ConditionTrace:
     verdict = Verdict.YES if outcome.yes is not condition.negated else Verdict.NO
     shown, reason = outcome.seen, outcome.reason
     if fact.personal:
-        shown, reason = KEPT_BACK, f"it is {'in' if outcome.yes else 'not in'} {read.text.strip()}"
+        shown, reason = KEPT_BACK, f"{KEPT_BACK} {'meets' if outcome.yes else 'does not meet'} {read.text.strip()}"
     return ConditionTrace(fact.caption, read.text, condition.negated, shown, verdict, f"{fact.caption} {reason}")

@@ -197,7 +197,7 @@ def test_explain_reads_a_sale_from_nav(server: Server, config: Path) -> None:
     press(server, "add-item", item_no="FLOWER")
     told = run(config, "explain", receipt, "--live").stdout
     assert "AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)." in told
-    assert "if Amount Short is >0: yes, Amount Short 25.00 is in >0" in told
+    assert "if Amount Short is >0: yes, Amount Short 25.00 meets >0" in told
     press(server, "add-item", item_no="VAPE")
     assert "AP0004 offered: 100.00 off for 500 points." in run(config, "explain", receipt, "--live").stdout
     assert run(config, "explain", "NOWHERE", "--live").exit_code == 1

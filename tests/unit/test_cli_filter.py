@@ -87,7 +87,7 @@ def test_the_names_of_an_option_field_can_be_given() -> None:
 
 def test_programs_may_ask_for_json() -> None:
     answer = json.loads(ask("decimal", ">=75", "62.50", "--format", "json").stdout)
-    assert answer == {"met": False, "reason": "62.50 is not in >=75", "warnings": []}
+    assert answer == {"met": False, "reason": "62.50 does not meet >=75", "warnings": []}
     wrong = json.loads(ask("decimal", "75,50", "62.50", "--format", "json").stdout)
     assert wrong["problems"][0]["col"] == 1
     assert wrong["problems"][0]["hint"] == "write 75.50"
@@ -95,7 +95,7 @@ def test_programs_may_ask_for_json() -> None:
 
 def test_a_warning_does_not_stand_in_the_way_of_the_answer() -> None:
     result = CliRunner().invoke(build_app(), ["filter", "--type", "code", "--", "9..100", "50"])
-    assert result.stdout.startswith("no - 50 is not in 9..100")
+    assert result.stdout.startswith("no - 50 does not meet 9..100")
     assert "compared as text" in result.stderr
 
 

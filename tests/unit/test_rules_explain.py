@@ -31,7 +31,7 @@ def test_the_discount_of_the_guide_is_explained_with_its_three_amounts() -> None
     ("lines", "sentence"),
     [
         (("points = 120", "line A = 200.00", AP0004),
-         "AP0004 not offered: Not enough points. (rule [Enough points]: Points Short 380 is in >0)"),
+         "AP0004 not offered: Not enough points. (rule [Enough points]: Points Short 380 meets >0)"),
         (("line A = 200.00", AP0004, "picked = AP0004"), "AP0004 is picked."),
         (("return = yes", "line A = 200.00", AP0004, "picked = AP0004"),
          "AP0004 is picked and must go: No wallet discounts on returns."),
@@ -43,7 +43,7 @@ def test_the_discount_of_the_guide_is_explained_with_its_three_amounts() -> None
         (("loyalty = Known",), "No wallet: the member is no loyalty member (status Known)."),
         (("loyalty = no answer",), "No wallet: AIQ does not answer."),
         (("loyalty = no answer",), "No sign-up prompt: Loyalty Status is unknown."),
-        (("loyalty = Member",), "No sign-up prompt: Loyalty Status Member is not in Known|Unknown."),
+        (("loyalty = Member",), "No sign-up prompt: Loyalty Status Member does not meet Known|Unknown."),
         (("loyalty = Unknown", "blocked member = yes"), "No sign-up prompt: [Do not ask blocked members] comes first."),
         (("loyalty = Unknown",), "Sign-up prompt: shown, rule [Ask to sign up]."),
         (("loyalty = Unknown", "answer = No"), "Sign-up prompt: answered No."),
@@ -73,7 +73,7 @@ def test_every_rule_is_listed_with_each_condition_also_those_that_did_not_act() 
     saved = from_json(trace_to_json(situation, decide(shipped(), situation, BuiltinMatcher())))
     lines = rule_lines(saved)
     assert "[Ask to sign up] on check-in: no; prompt-signup" in lines
-    assert "    if Loyalty Status is Known|Unknown: no, Loyalty Status Member is not in Known|Unknown" in lines
+    assert "    if Loyalty Status is Known|Unknown: no, Loyalty Status Member does not meet Known|Unknown" in lines
     own = rule_lines(saved, "AP0004")
     assert "[Ask to sign up] on check-in: no; prompt-signup" in own, "rules about the sale stay"
     assert (

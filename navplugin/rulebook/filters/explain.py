@@ -22,7 +22,7 @@ from navplugin.rulebook.filters.values import (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Yes or no, and why: "62.50 is not in >=75". seen: the value as it is shown."""
+    """Yes or no, and why: "62.50 does not meet >=75". seen: the value as it is shown."""
 
     yes: bool
     reason: str
@@ -59,7 +59,7 @@ class Filter:
     def _reason(self, seen: str, yes: bool, term: Term | None, today: date | None) -> str:
         written = self.text.strip()
         shown = written if len(written) <= 200 else f"{written[:197]}..."
-        out = f"{seen} is in {shown}" if yes else f"{seen} is not in {shown}"
+        out = f"{seen} meets {shown}" if yes else f"{seen} does not meet {shown}"
         if term is not None and term is not self.node:
             out += f" ({term.text})" if yes else f" (not {term.text})"
         return f"{out}, today is {today}" if self.needs_today else out
