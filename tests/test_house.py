@@ -20,7 +20,7 @@ LONGEST_FILE = 400
 LAYERS = (
     ("navplugin.core",),
     ("navplugin.rulebook.filters",),
-    ("navplugin.discounts",),
+    ("navplugin.discounts", "navplugin.mismatch"),
     ("navplugin.rulebook.facts",),
     ("navplugin.rulebook.verbs",),
     ("navplugin.rulebook",),

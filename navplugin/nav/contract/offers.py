@@ -70,6 +70,24 @@ OFFER_BENEFITS = Page(
     ),
 )
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+VALIDATION_PERIODS = Page(
+    service="AIQ_ValidationPeriods",
+    table="Validation Period",
+    caption="Validation Period",
+    key=("ID",),
+    fields=(
+        Field("ID", Kind.CODE, 10),
+        Field("Description", Kind.TEXT, 100),
+        Field("Starting Date", Kind.DATE),
+        Field("Ending Date", Kind.DATE),
+        Field("Starting Time", Kind.TIME),
+        Field("Ending Time", Kind.TIME),
+        *(Field(day, Kind.BOOLEAN) for day in WEEKDAYS),
+    ),
+)
+
 COUPONS = Page(
     service="AIQ_Coupons",
     table="Coupon Header",
@@ -117,4 +135,4 @@ GRANTS = Page(
     ),
 )  # fmt: skip
 
-PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, COUPONS, GRANTS)
+PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, VALIDATION_PERIODS, COUPONS, GRANTS)
