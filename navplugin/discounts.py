@@ -300,7 +300,7 @@ def _give(
     offer: Offer, judged: Decimal, basket: Sequence[BasketLine], left: Mapping[int, Decimal], terms: Terms
 ) -> Given:
     benefit = _step(offer, judged, terms)
-    covered = [x for x in basket if covers(offer, x)]
+    covered = covered_by(offer, basket)
     # Each offer works on what the earlier ones left: assumed, LS decides it by Sequence Function (ls-pos.md 2.5).
     bases = {x.line_no: left[x.line_no] for x in covered if x.discountable and left[x.line_no] > ZERO}
     amount = _amount(offer, benefit, sum(bases.values(), ZERO), terms.precision)
@@ -332,13 +332,19 @@ def _amount(offer: Offer, benefit: Benefit, base: Decimal, precision: Decimal) -
     return max(ZERO, base if wanted >= base else min(round_money(wanted, precision), base))
 
 
-def covers(offer: Offer, line: BasketLine) -> bool:
-    """Whether the discount may land on the line (ls-pos.md 1.7); an exclusion beats everything that includes."""
-    own = {"Item": line.item_no, "Item Category": line.category, "Product Group": line.product_group}
-    meant = [x for x in offer.lines if x.kind == "All" or (x.number and own.get(x.kind) == x.number)]
-    if any(x.exclude for x in meant):
-        return False
-    return bool(meant) or all(x.exclude for x in offer.lines)
+def covered_by(offer: Offer, basket: Sequence[BasketLine]) -> list[BasketLine]:
+    """Lines on which the discount may land (ls-pos.md 1.7); an exclusion beats everything that includes."""
+    included = {(x.kind, x.number) for x in offer.lines if not x.exclude}
+    excluded = {(x.kind, x.number) for x in offer.lines if x.exclude}
+    everything = not included or any(kind == "All" for kind, _ in included)
+    if any(kind == "All" for kind, _ in excluded):
+        return []
+    return [x for x in basket if (everything or _names(included, x)) and not _names(excluded, x)]
+
+
+def _names(marks: set[tuple[str, str]], line: BasketLine) -> bool:
+    own = (("Item", line.item_no), ("Item Category", line.category), ("Product Group", line.product_group))
+    return bool(marks) and any(number != "" and (kind, number) in marks for kind, number in own)
 
 
 def _nothing(offer: Offer, why: Nothing, reason: str, gap: Decimal = ZERO) -> Given:

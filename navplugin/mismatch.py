@@ -6,13 +6,17 @@ NAV's result wins. What differs is reported with both numbers and kept in the le
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from navplugin.core.model import GrantStatus, JournalLine, Offer, PostedSale, SaleState, Situation
+from navplugin.core.model import GrantStatus, JournalLine, PostedSale, SaleState, Situation
 from navplugin.core.money import CENT, ZERO, show_money
 from navplugin.discounts import BasketLine, Prediction, basket_line, basket_of, give_back, occasion_of, predict, terms_of
+
+MOST_TRIED = 5
+"""Coupons whose orders are all tried: 120."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,11 @@ def figures_of(situation: Situation) -> tuple[Figure, ...]:
         return ()
     if any(d.amount and not d.shares for d in posted.discounts):
         return ()  # without shares nobody can tell what the lines cost before [Total]
-    codes = tuple(_posted_codes(situation, posted))
-    found = _predict(situation, posted_basket(posted, situation.no_discount_items), codes)
     amounts = {d.offer_no: d.amount for d in posted.discounts}
+    basket = posted_basket(posted, situation.no_discount_items)
+    tried = [(codes, _predict(situation, basket, codes)) for codes in _possible_codes(situation, posted)]
+    same = [x for x in tried if all(x[1].amount_of_offer(no) == amount for no, amount in amounts.items())]
+    codes, found = same[0] if same else tried[0]
     expected = {g.offer_no: ZERO for g in found.offers if g.amount > ZERO and g.coupon_code in codes}
     return _figures(situation, found, {**expected, **amounts}, "posted")
 
@@ -123,17 +129,16 @@ def _predict(situation: Situation, basket: tuple[BasketLine, ...], codes: Sequen
     return predict(basket, situation.offers, codes, terms_of(situation.store), occasion_of(situation))
 
 
-def _posted_codes(situation: Situation, posted: PostedSale) -> list[str]:
-    """Coupon codes that were on the sale, in pick order; those of offers without a pick of ours come last."""
+def _possible_codes(situation: Situation, posted: PostedSale) -> list[tuple[str, ...]]:
+    """Coupon codes that were on the posted sale, in pick order. A posted sale does not tell the order of coupons that
+    nobody picked from a grant: then every order is possible, and one that explains the amounts will do."""
     given = {d.offer_no for d in posted.discounts}
     picked = [g for g in situation.snapshot.grants if g.status is GrantStatus.APPLIED or g.offer_no in given]
     picked.sort(key=lambda g: (g.picked_at is None, g.picked_at or 0, g.coupon_code))
-    codes = [g.coupon_code for g in picked]
-    return codes + [o.coupon_code for o in _called(situation.offers, given) if o.coupon_code not in codes]
-
-
-def _called(offers: Iterable[Offer], given: set[str]) -> list[Offer]:
-    return sorted((o for o in offers if o.offer_no in given and o.coupon_code), key=lambda o: o.offer_no)
+    codes = dict.fromkeys(g.coupon_code for g in picked)
+    others = [o.coupon_code for o in situation.offers if o.offer_no in given and o.coupon_code not in ("", *codes)]
+    known = (*codes, *sorted(set(others)))
+    return list(itertools.permutations(known)) if others and len(known) <= MOST_TRIED else [known]
 
 
 def _figures(

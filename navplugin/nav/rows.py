@@ -213,7 +213,7 @@ def offer_of(
         price_group=row["Price_Group"],
         block_total_discount=row["Block_Total_Discount_Offer"],
         maximum_discount=row["Maximum_Discount_Amount"] or None,
-        lines=tuple(OfferLine(x["Type"], x["No"], bool(x["Exclude"])) for x in items if x["Type"] in _OFFER_LINES),
+        lines=tuple(OfferLine(x["Type"], x["No"], bool(x["Exclude"])) for x in items),
         benefits=tuple(sorted(steps, key=lambda step: (step.step, step.kind))),
         coupons_needed=max(1, row["Coupon_Qty_Needed"] or 1),
         club=member if row["Member_Type"] == "Club" else "",

@@ -254,7 +254,7 @@ class Benefit:
 class OfferLine:
     """What receives an offer's discount, with `exclude` what never does (Periodic Discount Line, ls-pos.md 1.7).
 
-    kind: Item, Product Group, Item Category or All.
+    kind: Item, Product Group, Item Category, All; Special Group, whose items NAV does not tell, matches no line.
     """
 
     kind: str
