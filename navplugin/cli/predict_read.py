@@ -57,7 +57,7 @@ def read_question(name: str, text: str) -> tuple[Question | None, tuple[Problem,
         said = f"this is not valid JSON: {getattr(wrong, 'msg', 'nested too deeply, or a number that is too long')}"
         return None, (Problem(span, Level.ERROR, "bad-json", said, _EXAMPLE),)
     question = reader.read(data)
-    return (None if has_errors(reader.problems) else question), reader.sorted_problems()
+    return (None if has_errors(reader.problems) else question), reader.all_problems()
 
 
 class _Reader:
@@ -73,12 +73,12 @@ class _Reader:
         self._doubled = self._doubled or len(found) != len(pairs)
         return found
 
-    def sorted_problems(self) -> tuple[Problem, ...]:
+    def all_problems(self) -> tuple[Problem, ...]:
         """In the order of the text; the number of those that were left out stands last."""
         found = sorted(self.problems)
         if self.left_out:
             message = f"{self.left_out} more problems are not shown"
-            found.append(Problem(found[-1].span, Level.ERROR, "too-many", message, "mend these first"))
+            found.append(Problem(found[-1].span, found[-1].level, "too-many", message, "mend these first"))
         return tuple(found)
 
     def read(self, data: Any) -> Question:
@@ -316,7 +316,7 @@ class _Reader:
         self._add(path, Level.WARNING, "bad-value", message, hint)
 
     def _add(self, path: Path, level: Level, code: str, message: str, hint: str) -> None:
-        if len(self.problems) >= MOST_PROBLEMS:
+        if sum(p.level is level for p in self.problems) >= MOST_PROBLEMS:
             self.left_out += 1
             return
         span = self.places.span(path)

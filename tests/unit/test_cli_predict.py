@@ -189,7 +189,7 @@ def test_nothing_left_is_0_and_recorded_with_the_reason() -> None:
 
 @pytest.mark.parametrize(
     ("precision", "total", "discount"), [("0.01", "100.01", "3.33"), ("0.05", "100.00", "3.35"), ("1", "100", "3"),
-                                         ("0.001", "100.010", "3.333")],
+                                         ("0.001", "100.010", "3.334")],
 )  # fmt: skip
 def test_money_is_text_at_the_currencys_precision(precision: str, total: str, discount: str) -> None:
     found = told(currency_precision=precision, lines=[line(1, "100.01")],
@@ -292,9 +292,14 @@ def test_the_place_is_the_line_and_column_of_the_value() -> None:
 
 def test_every_problem_is_found_at_once_but_never_more_than_a_person_reads() -> None:
     lines = [line(n, "-1") for n in range(1, 200)]
-    err = refused({**SALE, "lines": lines, "offers": []})
+    err = refused({**SALE, "lines": lines, "offers": [], "picked": []})
     assert err.count("error bad-value") == 50
     assert "149 more problems are not shown" in err
+
+
+def test_many_warnings_hide_no_error() -> None:
+    lines = [line(n, "5", line_discount_amount="0.001") for n in range(1, 100)]
+    assert "lines[99].price cannot be" in refused({**SALE, "lines": [*lines, line(100, "-1")]})
 
 
 def test_an_amount_with_six_decimals_is_rounded_and_said() -> None:
