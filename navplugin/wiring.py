@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
 from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import Matcher, NavWriter
+from navplugin.core.ports import JournalReader, Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider
@@ -32,9 +32,6 @@ from navplugin.watch import Watch
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
-
-NO_MEMBER, NOT_A_MEMBER = "plain", "signup"
-"""Templates of AIQ_Setup: Footer_No_Member, and Footer_Unknown until the worker has decided."""
 
 
 class SystemClock:
@@ -78,6 +75,9 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
+        for alarm in site.alarms:
+            log.error("%s", alarm)
+            ledger.add_report("", alarm, clock.now())
 
         def publish() -> int:
             return sum(
@@ -91,6 +91,11 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def open_reader(site: Site) -> JournalReader:
+    """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
+    return connect(nav_settings(site))[0]
 
 
 def nav_settings(site: Site) -> NavSettings:
@@ -146,8 +151,8 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
         "Fresh_Seconds": int(v["fresh-seconds"]),
         "Wait_ms": int(v["wait-ms"]),
         "QR_Mode": v["qr-mode"],
-        "Footer_No_Member": footers[NO_MEMBER].code,
-        "Footer_Unknown": footers[NOT_A_MEMBER].code,
+        "Footer_No_Member": footers[v["footer-no-member"]].code if v["footer-no-member"] in footers else "",
+        "Footer_Unknown": footers[v["footer-unknown"]].code if v["footer-unknown"] in footers else "",
     }
 
 

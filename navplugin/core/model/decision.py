@@ -125,6 +125,7 @@ class StoreSettings:
     price_groups: tuple[str, ...] = ()
     paper_mm: int = 80
     code_page: str = "cp437"
+    qr_mode: str = "Bitmap"
 
     @property
     def all_price_groups(self) -> tuple[str, ...]:
