@@ -29,6 +29,9 @@ def fit(text: str, page: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     out: list[str] = []
     changed: dict[str, str] = {}
     for char in unicodedata.normalize("NFC", text):
+        if unicodedata.category(char) == "Zs":
+            out.append(" ")  # no-break and narrow blanks are blanks on paper
+            continue
         kept = char if _has(page, char) else _replacement(char, page)
         if kept != char:
             changed[char] = kept
@@ -49,7 +52,7 @@ def _replacement(char: str, page: str) -> str:
     category = unicodedata.category(char)
     if category in _SILENT:
         return ""
-    if category in ("Zs", "Zl", "Zp", "Cc"):
+    if category in ("Zl", "Zp", "Cc"):
         return " "
     instead = _INSTEAD.get(char)
     if instead is None:

@@ -62,7 +62,12 @@ class _Sheet:
         marks = frozenset(line.text) & {CENTER, RIGHT, BOLD, WIDE, LINE, QR}
         text = line.text.strip(" ") if marks else line.text
         if QR in marks:
-            self._qr(line, text.partition(QR)[2].replace(VALUE, ""))
+            head, payload, tail = text.split(QR, 2)
+            if "".join(c for c in head + tail if c not in (*marks, VALUE)).strip() or QR in tail:
+                message = "a QR code has something beside it on its line"
+                self._add(line, 1, "template-refused", message, "give {{ qr(...) }} a line of its own")
+            else:
+                self._qr(line, payload.replace(VALUE, ""))
         elif LINE in marks:
             self.lines.append(FooterLine("Separator", "-" * self.paper.width))
         else:

@@ -22,6 +22,7 @@ from navplugin.core.problems import Level, Problem, Span, did_you_mean
 
 CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE = (chr(0xE000 + n) for n in range(9))
 """Marks in the rendered text: how a line is printed, from which line of the template it comes, that a value is in it."""
+MARKS = frozenset((CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE))
 
 _HEADER = re.compile(r"\s*\{#-?\s*receipt:(?P<words>[^\n]*?)-?#\}")
 
@@ -68,6 +69,10 @@ def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[Ren
     if len(source) > LARGEST:
         message = f"the template has {len(source):,} characters; at most {LARGEST:,} are read"
         return (), (Problem(Span(path), Level.ERROR, "template-too-long", message, "shorten it"),)
+    if marks := [n for n, char in enumerate(source) if char in MARKS]:
+        line = source.count("\n", 0, marks[0]) + 1
+        hint = "take the character out; no printer has it"
+        return (), (_at(path, source, line, source[marks[0]], "odd-character", "a character of private use", hint),)
     env = _environment()
     try:
         tree = env.parse(source)
@@ -87,10 +92,14 @@ def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[Ren
     _mark_places(tree)
     try:
         template = env.template_class.from_code(env, env.compile(tree), env.globals)
-        text = template.render({name: Value(value) for name, value in values.items()})
+        text = template.render({name: Value(_without_marks(value)) for name, value in values.items()})
     except TemplateError as wrong:
         return (), (_at(path, source, 1, "", "template-syntax", _sentence(wrong), ""),)
     return tuple(_lines(text, source)), ()
+
+
+def _without_marks(value: str) -> str:
+    return "".join(char for char in value if char not in MARKS)
 
 
 def _is_deep(tree: nodes.Template) -> bool:
@@ -105,7 +114,7 @@ def _is_deep(tree: nodes.Template) -> bool:
 
 def _environment() -> ImmutableSandboxedEnvironment:
     env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, loader=None)
-    env.globals = {"line": lambda: LINE, "qr": lambda url: f"{QR}{url!s}"}
+    env.globals = {"line": lambda: LINE, "qr": lambda url: f"{QR}{url!s}{QR}"}
     marks = {"center": CENTER, "right": RIGHT, "bold": BOLD, "wide": WIDE}
     env.filters = {name: (lambda text, mark=mark: f"{mark}{text!s}") for name, mark in marks.items()}
     env.filters.update(upper=lambda text: str(text).upper(), lower=lambda text: str(text).lower())
@@ -124,6 +133,9 @@ def _check(path: str, source: str, tree: nodes.Template, values: Mapping[str, st
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             message = f"there is no filter '{node.name}'"
             yield _at(path, source, node.lineno, node.name, "unknown-filter", message, did_you_mean(node.name, FILTERS))
+        elif isinstance(node, nodes.Filter) and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
+            message = f"the filter '{node.name}' takes nothing in parentheses"
+            yield _at(path, source, node.lineno, node.name, "template-refused", message, f"write | {node.name}")
         elif isinstance(node, nodes.Name):
             known = FUNCTIONS if id(node) in called else tuple(values)
             if node.name not in known:
