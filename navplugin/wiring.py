@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
 from navplugin.core.model import Decision, Situation
-from navplugin.core.ports import LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.ports import JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
@@ -38,9 +38,6 @@ from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
-
-NO_MEMBER, NOT_A_MEMBER = "plain", "signup"
-"""Templates of AIQ_Setup: Footer_No_Member, and Footer_Unknown until the worker has decided."""
 
 
 class SystemClock:
@@ -77,6 +74,9 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
                 publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
             )
 
+        for alarm in site.alarms:
+            log.error("%s", alarm)
+            ledger.add_report("", alarm, clock.now())
         if watch_only:
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
@@ -118,6 +118,11 @@ def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
         refund=profile.worker["refund"],
         clock=clock,
     )
+
+
+def open_reader(site: Site) -> JournalReader:
+    """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
+    return connect(nav_settings(site))[0]
 
 
 def nav_settings(site: Site) -> NavSettings:
@@ -175,8 +180,8 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
         "Fresh_Seconds": int(v["fresh-seconds"]),
         "Wait_ms": int(v["wait-ms"]),
         "QR_Mode": v["qr-mode"],
-        "Footer_No_Member": footers[NO_MEMBER].code,
-        "Footer_Unknown": footers[NOT_A_MEMBER].code,
+        "Footer_No_Member": footers[v["footer-no-member"]].code if v["footer-no-member"] in footers else "",
+        "Footer_Unknown": footers[v["footer-unknown"]].code if v["footer-unknown"] in footers else "",
     }
 
 

@@ -20,13 +20,13 @@ def compare(
     offers: Sequence[Offer],
     coupons: Mapping[str, Row],
     discounts: Sequence[WalletDiscount] | None,
-    stores: Collection[str],
+    price_groups: Collection[str],
 ) -> Iterator[Finding]:
     """All that does not fit. coupons: rows of AIQ_Coupons by code. discounts: None when AIQ's are not known.
-    stores: those of the profile."""
+    price_groups: those of all stores of the profile."""
     enabled = [offer for offer in offers if offer.enabled and offer.coupon_code]
     found = [
-        *(finding for offer in enabled for finding in _offer(offer, coupons, stores)),
+        *(finding for offer in enabled for finding in _offer(offer, coupons, price_groups)),
         *_twice(enabled, discounts or ()),
         *(finding for discount in discounts or () for finding in _discount(discount, offers)),
     ]
@@ -38,14 +38,14 @@ def compare(
         yield ok("discounts", "NAV and AIQ", f"{len(discounts)} AIQ discounts and {len(enabled)} offers fit")
 
 
-def _offer(offer: Offer, coupons: Mapping[str, Row], stores: Collection[str]) -> Iterator[Finding]:
+def _offer(offer: Offer, coupons: Mapping[str, Row], price_groups: Collection[str]) -> Iterator[Finding]:
     code, named = offer.coupon_code, f"offer {offer.offer_no}"
     if not offer.benefits:
         text = "the offer is enabled and has no benefit in percent or amount: [Total] gives nothing for it"
         yield error("offer-benefit", named, text, "disable it, enter a benefit with its Step Amount, enable it")
-    if stores and not any(offer.is_sold_in(no) for no in stores):
+    if price_groups and not offer.holds_in(price_groups):
         text = f"its Price Group {offer.price_group} is that of no store of the profile: it is offered nowhere"
-        yield warning("offer-price-group", named, text, "leave Price Group blank, or set ALL or the store's own")
+        yield warning("offer-price-group", named, text, "leave Price Group blank, or set ALL or a store's own, or name it in price-groups")
     coupon = coupons.get(code)
     if coupon is None:
         text = f"there is no coupon {code}, which triggers offer {offer.offer_no}"

@@ -231,7 +231,8 @@ def _look_at_both(
         found += compare_with_aiq({no: store["aiq-store"] for no, store in profile.stores.items()}, stores)
     try:
         coupons = {row.fields["Code"]: row.fields for row in read("AIQ_Coupons", {})}
-        found += compare(nav.reader.read_offers(), coupons, discounts, profile.stores)
+        groups = {group for no in profile.stores for group in profile.store_settings(no).all_price_groups}
+        found += compare(nav.reader.read_offers(), coupons, discounts, groups)
     except NavpluginError as problem:
         found.append(_not_compared("discounts", problem))
     try:
