@@ -45,7 +45,8 @@ def _offer(offer: Offer, coupons: Mapping[str, Row], price_groups: Collection[st
         yield error("offer-benefit", named, text, "disable it, enter a benefit with its Step Amount, enable it")
     if price_groups and not offer.holds_in(price_groups):
         text = f"its Price Group {offer.price_group} is that of no store of the profile: it is offered nowhere"
-        yield warning("offer-price-group", named, text, "leave Price Group blank, or set ALL or a store's own, or name it in price-groups")
+        step = "leave Price Group blank, set ALL or a store's own, or name it in price-groups of the profile"
+        yield warning("offer-price-group", named, text, step)
     coupon = coupons.get(code)
     if coupon is None:
         text = f"there is no coupon {code}, which triggers offer {offer.offer_no}"

@@ -75,7 +75,7 @@ def test_without_aiq_offers_and_coupons_are_still_looked_at() -> None:
 @pytest.mark.parametrize(("group", "said"), [("", []), ("ALL", []), ("S1", []), ("S2", ["offer-price-group"])])
 def test_a_price_group_of_another_store_is_said(group: str, said: list[str]) -> None:
     assert codes([replace(OFFER, price_group=group)], None) == said
-    assert replace(OFFER, price_group=group).is_sold_in("S1") is not bool(said)
+    assert replace(OFFER, price_group=group).holds_in(["S1"]) is not bool(said)
 
 
 def test_two_offers_with_one_coupon_are_said_once() -> None:
