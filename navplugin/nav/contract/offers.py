@@ -122,11 +122,11 @@ GRANTS = Page(
     ),
 )  # fmt: skip
 
-# Only `doctor` reads it: AIQ's guide ends the loyalty tender.
 TENDER_TYPES = Page(
     service="AIQ_TenderTypes",
     table="Tender Type",
     caption="Tender Type",
+    doc="Tender types of the stores; only doctor reads them, since with AIQ there is no loyalty tender any more.",
     key=("Store_No", "Code"),
     fields=(
         Field("Store No.", Kind.CODE, 10),
