@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from navplugin.core.model import (
@@ -30,6 +31,12 @@ class WatchOnlyWriter:
         """Log what would be written."""
         log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
         return None
+
+    def write_together(self, effects: Sequence[Effect]) -> bool:
+        """Log each."""
+        for effect in effects:
+            self.write(effect)
+        return True
 
 
 class WatchOnlyLoyalty:

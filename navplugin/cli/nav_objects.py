@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
 def nav_objects(
     docs: Annotated[bool, typer.Option("--docs", help="The whole contract as a Markdown page.")] = False,
     naming: Annotated[Naming, typer.Option(help="Whose names: nav 2009-2018, bc, lsc (LS Central).")] = Naming.BC,
+    soap: Annotated[bool, typer.Option("--soap", help="For a NAV that is reached over SOAP: no queries.")] = False,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """List the pages, queries and codeunits that NAV has to publish for navplugin.
@@ -28,11 +29,11 @@ def nav_objects(
 
         navplugin nav-objects --docs --naming lsc > nav-contract.md
     """
-    data = contract_as_data(naming)
+    data = contract_as_data(naming, soap=soap)
     if form is Format.JSON:
         emit_json(data)
     elif docs:
-        sys.stdout.write(contract_as_markdown(naming))
+        sys.stdout.write(contract_as_markdown(naming, soap=soap))
     else:
         rows = [(p["service"], p["object"], p["table"], p["may"], p["doc"]) for p in data["pages"]]
         emit_table("To be published on page Web Services", ("service", "object", "table", "may", "for"), rows)

@@ -129,6 +129,10 @@ class JournalReader(Protocol):
         ...
 
 
+BATCH = 100
+"""Writes in one transaction: what Business Central takes (nav-webservices.md 10)."""
+
+
 class NavWriter(Protocol):
     """Writes our own pages; refuses any other."""
 
@@ -136,6 +140,13 @@ class NavWriter(Protocol):
         """Carry out one effect; the row as it stands afterwards, None after a delete.
 
         Conflict: the ETag is stale. AlreadyThere: insert met its key. UnknownOutcome: read the row back.
+        """
+        ...
+
+    def write_together(self, effects: Sequence[Effect]) -> bool:
+        """At most BATCH effects, all or none, where the server can; False: nothing was written, write them singly.
+
+        Errors as of `write`; count all as undone then.
         """
         ...
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin
 
 import requests
 
-from navplugin.core.errors import Misconfigured, NavpluginError, ProtocolError, UnknownOutcome
+from navplugin.core.errors import NavpluginError, ProtocolError, UnknownOutcome
 from navplugin.nav.channel import TIMEOUT, Channel, Request, Response, problem_of, same_server
 from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import read_json, refusal
@@ -19,8 +19,6 @@ from navplugin.wire import dump_json
 MAX_PAGES = 1000
 PAGE_SIZE = 1000
 """Rows that we ask for in one page; the server may give fewer."""
-BATCH_LIMIT = 100
-"""Operations in one `$batch` (nav-webservices.md 10)."""
 _VERBS = {"GET": "read", "POST": "insert", "PATCH": "update", "DELETE": "delete"}
 _HEADERS = {"Accept": "application/json;odata.metadata=minimal", "OData-MaxVersion": "4.0"}
 
@@ -97,20 +95,18 @@ class NavHttp:
         reply = self._send(self._request("POST", url, f"{service}.{function}", dump_json(arguments).encode()))
         return (reply.document or {}).get("value")
 
-    def batch(self, root: str, company: str, parts: Sequence[Part]) -> None:
+    def batch(self, root: str, company: str, parts: Sequence[Part]) -> bool:
         """All parts in one transaction, or none: `Isolation: snapshot` (Business Central 17.1 on).
 
         The error of the first part that was refused is raised; all the others count as undone then, whatever their
-        status says (nav-webservices.md 10). Misconfigured: the server takes no batch, and nothing was written.
+        status says (nav-webservices.md 10). False: the server takes no batch, and nothing was written.
         """
-        if len(parts) > BATCH_LIMIT:
-            raise ValueError(f"a batch has at most {BATCH_LIMIT} parts")
         body = {"requests": [_shown(number, part, company) for number, part in enumerate(parts)]}
         url = f"{root.rstrip('/')}/$batch"
         request = self._request("POST", url, "$batch", dump_json(body).encode(), Isolation="snapshot")
         response = self.channel.exchange(request)
-        if response.status in (404, 405, 501) or (response.status == 400 and not read_json(response)):
-            raise problem_of(Misconfigured, "$batch", "NAV's server takes no batch; single writes are used")
+        if response.status in (400, 404, 405, 415, 501):  # of the batch itself, so no part of it was looked at
+            return False
         document = self._good(request, response).document or {}
         answers = {str(one.get("id")): one for one in document.get("responses", ()) if isinstance(one, dict)}
         for number, part in enumerate(parts):
@@ -120,6 +116,7 @@ class NavHttp:
         if len(answers) != len(parts) or not all(isinstance(a.get("status"), int) for a in answers.values()):
             text = "NAV's answer to the batch does not fit its parts; read the rows back"
             raise problem_of(UnknownOutcome, "$batch", text)
+        return True
 
     def stream(self, url: str, what: str) -> Iterator[bytes]:
         """A document such as `$metadata`, piece by piece."""

@@ -19,6 +19,7 @@ from zeep.transports import Transport as ZeepTransport
 
 from navplugin.core.errors import (
     AlreadyThere,
+    Busy,
     Conflict,
     Misconfigured,
     Missing,
@@ -33,7 +34,7 @@ from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Pag
 from navplugin.nav.names import SitePage, find_service, resolve
 from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import refusal
-from navplugin.nav.soap_reply import Record, fault_of, read_body, records, values
+from navplugin.nav.soap_reply import Record, fault_of, parse_xml, read_body, records, values
 from navplugin.nav.soap_values import criteria, from_soap, to_soap
 from navplugin.nav.transport import Condition, NavRow, Row, Write
 from navplugin.nav.wsdl import read_services, read_wsdl
@@ -80,7 +81,13 @@ class SoapTransport:
         ] or [{"Field": site.names[page.key[0]], "Criteria": ""}]
         bookmark: str | None = None
         for _ in range(MAX_SETS):
-            answer = self._read_set(client, filters, bookmark)
+            try:
+                answer = self._read_set(client, filters, bookmark)
+            except SoapFault as fault:
+                if bookmark is None:
+                    raise
+                text = f"the row at which a set ended is gone, so the next cannot be had ({fault.message}); read again"
+                raise problem_of(Busy, f"{page.service} read", text) from None
             found = records(answer, site.wire.service)
             for raw in found:
                 row = read_row(site, raw)
@@ -145,7 +152,7 @@ class SoapTransport:
     def _page(self, page: Page) -> tuple[SitePage, _Client]:
         if page.service not in self._pages:
             override = self._overrides.get(page.service, Override())
-            name = find_service(page, self._services(), self._naming, override)
+            name = find_service(page, self._services(), self._naming, override, soap=True)
             client = _Client(self._channel, f"{self._base}/Page/{quote(name, safe='')}", name, is_page=True)
             site = resolve(page, read_wsdl(client.wsdl, name), self._naming, override)
             self._pages[page.service] = (site, client)
@@ -199,6 +206,7 @@ class _Client:
     def __init__(self, channel: Channel, url: str, service: str, *, is_page: bool) -> None:
         self._service, self._channel = service, channel
         self.wsdl = _load(channel, url, service)
+        parse_xml(self.wsdl, "WSDL")  # says better than zeep what is wrong
         transport = _Carrier(channel, url, service)
         try:
             client: Any = zeep.Client(io.BytesIO(self.wsdl), transport=transport, settings=_SETTINGS)  # type: ignore[no-untyped-call]

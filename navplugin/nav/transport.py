@@ -73,7 +73,8 @@ class Transport(Protocol):
         ...
 
     def write_together(self, writes: Sequence[Write]) -> bool:
-        """All of them in one transaction where the server can: True. False: nothing was written, use single writes."""
+        """At most BATCH writes in one transaction where the server can: True. False: nothing was written, write them
+        one by one. Raises what the first refused one would; count all as undone then."""
         ...
 
     def call(self, codeunit: Codeunit, function: str, arguments: Row) -> Any:

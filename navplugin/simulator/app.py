@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -35,10 +35,10 @@ from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
-from navplugin.simulator.odata_error import V3_ROOT
+from navplugin.simulator.odata_error import V3_ROOT, switched_off
 from navplugin.simulator.signin import give_token, openid_configuration
-from navplugin.simulator.soap import ROOT as SOAP_ROOT
 from navplugin.simulator.soap import SoapFace
+from navplugin.simulator.soap_fault import ROOT as SOAP_ROOT
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.world import load_world
 
@@ -78,6 +78,9 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
         nav.record("nav.token")
         return faults.run("nav.token", lambda one: give_token(state, one, nav.settings), call)
 
+    def on_api(call: Call) -> Answer:
+        return switched_off().answer(call, nav.settings["language"])
+
     def on_openid(call: Call) -> Answer:
         return openid_configuration(call, call.path.split("/")[1])
 
@@ -95,15 +98,22 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
 
     routes = [
         Route("/", index),
-        Mount(ROOT, _Face(on_nav)),
-        Mount(SOAP_ROOT, _Face(on_soap)),
-        Mount(V3_ROOT, _Face(on_nav)),
+        *_below(ROOT, on_nav),
+        *_below(V3_ROOT, on_nav),
+        *_below(SOAP_ROOT, on_soap),
+        # The API endpoint is off where nobody switched it on (nav-webservices.md 12); the contract has no API pages.
+        *_below("/NAV/api", on_api),
         Route("/{tenant}/oauth2/v2.0/token", _Face(on_token), methods=["POST"]),
         Route("/{tenant}/v2.0/.well-known/openid-configuration", _Face(on_openid)),
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Dated, state.now)])
+
+
+def _below(root: str, handler: Callable[[Call], Answer]) -> list[BaseRoute]:
+    """A service's root, with and without a slash at its end, and all below it: NAV sends no redirects."""
+    return [Route(root, _Face(handler)), Mount(root, _Face(handler))]
 
 
 def addresses(url: str) -> dict[str, str]:
@@ -185,7 +195,7 @@ class _Face:
         )
         answer = await to_thread.run_sync(self._answer, call)
         if answer.cut:
-            await _cut(scope, receive)
+            await _cut(scope, receive, send, answer)
             return
         await Response(answer.body, answer.status, dict(answer.headers))(scope, receive, send)
 
@@ -212,9 +222,19 @@ class _Dated:
         await self._app(scope, receive, dated)
 
 
-async def _cut(scope: Scope, receive: Receive) -> None:
-    """End the connection without a byte, and wait until it is gone, so that nobody misses a response."""
-    scope["state"]["abort"]()
+async def _cut(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """End the connection in the middle of the answer, without a byte where it has no body, and wait until it is gone,
+    so that nobody misses a response."""
+    if answer.body:
+        length = str(len(answer.body)).encode()
+        sent = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+        head = {"type": "http.response.start", "status": answer.status}
+        await send({**head, "headers": [*sent, (b"content-length", length)]})
+        half = answer.body[: len(answer.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        scope["state"]["close"]()
+    else:
+        scope["state"]["abort"]()
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -225,7 +245,8 @@ class _CuttingProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort": transport.abort, "connection": {}}
+        ends = {"abort": transport.abort, "close": transport.close}
+        self.app_state = {**self.app_state, **ends, "connection": {}}
 
 
 class _Uvicorn(uvicorn.Server):

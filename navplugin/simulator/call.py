@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back; `cut` means that the connection ends without an answer."""
+    """What goes back; `cut`: the connection ends without an answer, or in the middle of its body where it has one."""
 
     status: int
     body: bytes = b""

@@ -45,6 +45,8 @@ PREFIX = "/_sim"
 STAGED = tuple(page.service for page in PAGES if page.rights)
 """Every page that the worker writes."""
 
+_VALUES: Mapping[type, str] = {bool: "true, false", int: "number", list: "list", dict: "object", str: "text"}
+
 Job = Callable[[Mapping[str, str], Any], Any]
 
 
@@ -105,7 +107,7 @@ def help_text() -> str:
     """What can be ordered and switched, for people: the tables of this module, of the faults, and NAV's switches."""
     rows = ["| switch | values | default | what it does |", "| --- | --- | --- | --- |"]
     for one in SWITCHES:
-        values = ", ".join(map(str, one.choices)) or type(one.default).__name__
+        values = ", ".join(map(str, one.choices)) or _VALUES[type(one.default)]
         rows.append(f"| {one.name} | {values} | {one.default} | {one.doc} |")
     switches = "\n".join(["Switches of NAV (settings.nav):", "", *rows])
     parts = [__doc__, faults_module.__doc__, world_module.__doc__, switches]

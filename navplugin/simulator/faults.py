@@ -13,7 +13,8 @@ A fault is a JSON object. `call`: the whole name of the call or the front part o
 | slow | yes, after the wait | the answer, after `seconds` |
 | 400 to 599 | no; with `effect`, yes | this status, after `seconds` |
 | html | no | status 200, or `status`, and a page, as from a proxy |
-| half | yes | the first half of the JSON or XML text |
+| half | yes | the first half of the JSON or XML text, as if it were all |
+| torn | yes | the first half of the body, then the connection ends |
 | stale | a read of NAV | the rows as they were when the fault was ordered |
 
 | part | what it says | without it |
@@ -42,11 +43,11 @@ from typing import Any
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.fields import FieldError
 from navplugin.simulator.odata_error import ODataError
-from navplugin.simulator.soap_fault import SERVER, SoapFault
+from navplugin.simulator.soap_fault import is_soap, refuse
 from navplugin.simulator.state import State, Tables
 
 DOC = "faults"
-KINDS = ("before", "after", "late", "slow", "html", "half", "stale")
+KINDS = ("before", "after", "late", "slow", "html", "half", "torn", "stale")
 _NUMBERS = {"times": 1, "skip": 0, "seconds": 0, "retry_after": 0}
 _MORE = {"effect": bool, "code": str, "message": str, "status": int, "key": list}
 _CODES = {
@@ -105,12 +106,12 @@ class Faults:
         due = self._due(system)
         fault = self._take(name)
         try:
-            return self._with(fault, name, handler, call) if fault else handler(call)
+            return self._with(fault, system, handler, call) if fault else handler(call)
         finally:
             for late_handler, late_call in due:
                 late_handler(late_call)
 
-    def _with(self, fault: Mapping[str, Any], name: str, handler: Handler, call: Call) -> Answer:
+    def _with(self, fault: Mapping[str, Any], system: str, handler: Handler, call: Call) -> Answer:
         match fault["fault"]:
             case "before":
                 return _CUT
@@ -119,7 +120,7 @@ class Faults:
                 return _CUT
             case "late":
                 with self._state.transaction():
-                    self._late.append((name.partition(".")[0], handler, call))
+                    self._late.append((system, handler, call))
                 return _CUT
             case "slow":
                 self._stopping.wait(float(fault["seconds"]))
@@ -130,13 +131,15 @@ class Faults:
             case "html":
                 page = b"<html><body><h1>Please sign in to the network</h1></body></html>"
                 return Answer(fault.get("status", 200), page, {"content-type": "text/html; charset=utf-8"})
+            case "torn":
+                return replace(handler(call), cut=True)
             case "half":
                 full = handler(call)
                 return Answer(full.status, full.body[: len(full.body) // 2], full.headers)
         self._stopping.wait(float(fault["seconds"]))
         if fault.get("effect"):
             handler(call)
-        return _refusal(name, call, fault)
+        return _refusal(system, call, fault)
 
     def _take(self, name: str) -> dict[str, Any] | None:
         with self._state.transaction():
@@ -214,15 +217,13 @@ def _fits(ordered: str, name: str) -> bool:
     return name == ordered or name.startswith((ordered + ".", ordered + " "))
 
 
-def _refusal(name: str, call: Call, fault: Mapping[str, Any]) -> Answer:
+def _refusal(system: str, call: Call, fault: Mapping[str, Any]) -> Answer:
     status = int(fault["fault"])
     headers = {"retry-after": f"{fault['retry_after']:g}"} if fault["retry_after"] else {}
     message = fault.get("message", f"The request was answered with {status} because the simulator was told so.")
-    if name.startswith("nav.SOAP"):
-        # A fault has status 500; every other status comes from the web server in front of it, without a message.
-        answer = SoapFault(SERVER, message, message).answer({}) if status == 500 else Answer(status)
-        return replace(answer, headers={**answer.headers, **headers})
-    if name.startswith("nav"):
+    if is_soap(call):
+        return refuse(call, status, message, headers)
+    if system == "nav":
         code = fault.get("code", _CODES.get(status, "Unknown"))
         return ODataError(status, code, message, headers=headers).answer(call)
     return answer_json(status, {"success": False, "code": status, "errors": [{"message": message}]}, headers)

@@ -12,8 +12,12 @@ from typing import Any
 
 from navplugin.nav.contract import BY_SERVICE, Naming
 from navplugin.simulator.fields import FieldError
+from navplugin.simulator.odata_error import ODataError
+from navplugin.simulator.odata_filter import parse_filter
+from navplugin.simulator.odata_json import read_fields
 from navplugin.simulator.signin_ntlm import MISSING, can_ntlm
 from navplugin.simulator.state import ETAGS
+from navplugin.simulator.view import views
 
 SETTINGS = "nav.settings"
 
@@ -87,7 +91,20 @@ def check_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise _wrong(f"'{name}' is not a setting of the simulated NAV; they are {', '.join(known)}.")
         found[name] = _checked(known[name], value)
+    _check_fields(found)
     return found
+
+
+def _check_fields(settings: Mapping[str, Any]) -> None:
+    """Filters and fields of the lists, in the names of the site."""
+    pages = {view.table: view for view in views(Naming(settings.get("naming", DEFAULTS["naming"]))).values()}
+    try:
+        for rule in settings.get("validation", ()):
+            parse_filter(pages[rule["page"]], rule["filter"])
+        for action in settings.get("bound_actions", ()):
+            read_fields(pages[action["page"]], action.get("set", {}))
+    except ODataError as wrong:
+        raise _wrong(wrong.message) from wrong
 
 
 def _checked(switch: Switch, value: Any) -> Any:
@@ -111,6 +128,8 @@ def _check_record(name: str, one: Any, needed: frozenset[str], optional: frozens
     if not isinstance(one, Mapping) or not needed <= set(one) or set(one) - needed - optional:
         parts = ", ".join(sorted(needed | optional))
         raise _wrong(f"An entry of NAV's setting '{name}' is an object of {parts}.")
+    if not all(isinstance(one[part], str) for part in needed):
+        raise _wrong(f"{', '.join(sorted(needed))} in NAV's setting '{name}' are texts.")
     if one["page"] not in BY_SERVICE:
         raise _wrong(f"'{one['page']}' in NAV's setting '{name}' is not a page of the contract.")
     if not isinstance(one.get("set", {}), Mapping):

@@ -20,10 +20,19 @@ from navplugin.simulator.metadata import metadata_xml, service_document
 from navplugin.simulator.nav_settings import DEFAULTS, SETTINGS
 from navplugin.simulator.odata_actions import run_bound, run_unbound
 from navplugin.simulator.odata_batch import run_batch
-from navplugin.simulator.odata_error import V3_ROOT, ODataError, bad_request, is_v3, not_allowed, not_found
+from navplugin.simulator.odata_error import (
+    V3_ROOT,
+    ODataError,
+    bad_request,
+    is_v3,
+    not_allowed,
+    not_found,
+    switched_off,
+    wrong_company,
+)
 from navplugin.simulator.odata_json import reply
 from navplugin.simulator.odata_query import query_options
-from navplugin.simulator.odata_rows import Rows, read_key
+from navplugin.simulator.odata_rows import ENTITY, Rows, read_key
 from navplugin.simulator.odata_v3 import answer_v3
 from navplugin.simulator.planted import planted
 from navplugin.simulator.signin import accept
@@ -34,7 +43,8 @@ ROOT = "/NAV/ODataV4"
 READ_ONLY = ".ReadOnly"
 """Ends the name of a read from the replica (`Data-Access-Intent`), so that a fault can be ordered for it alone."""
 _COMPANY = re.compile(r"Company\((?:'(?P<name>(?:[^']|'')*)'|(?:Id=)?(?P<id>[0-9a-fA-F-]{36}))\)\Z")
-_ENTITY = re.compile(r"(?P<service>\w+)(?:\((?P<key>.*)\))?\Z", re.DOTALL)
+_THE_COMPANY = "Company()"
+"""Stands for the one segment of an address that names a company and nothing in it."""
 
 
 class _Target(NamedTuple):
@@ -78,7 +88,7 @@ class NavFace:
 
         def work() -> Answer:
             if not settings["odata_v3" if is_v3(call) else "odata_v4"]:
-                raise ODataError(405, "BadRequest_MethodNotAllowed", "The endpoint is switched off on this server.")
+                raise switched_off()
             accept(self._state, call, settings)
             if not is_v3(call) and _segments(call) == ["$batch"]:
                 return run_batch(self._state, call, settings, lambda part: self._part(part, settings))
@@ -116,15 +126,18 @@ class NavFace:
         self, rows: Rows, segments: list[str], options: dict[str, str], pages: Mapping[str, View]
     ) -> Answer:
         shown = [view.page for view in pages.values()]
-        if segments in ([], ["$metadata"], ["Company"]) and rows.call.method != "GET":
+        if segments in ([], ["$metadata"], ["Company"], [_THE_COMPANY]) and rows.call.method != "GET":
             raise not_allowed(rows.call, "this address")
         if not segments:
             return reply(200, service_document(rows.root, shown))
         if segments == ["$metadata"]:
             return Answer(200, metadata_xml(shown).encode(), {"content-type": "application/xml"})
         if segments == ["Company"]:
-            value = [{"Name": rows.company, "Id": company_id(rows.company)}]
+            value = [_company(rows.company)]
             return reply(200, {"@odata.context": f"{rows.root}/$metadata#Company", "value": value})
+        if segments == [_THE_COMPANY]:
+            context = {"@odata.context": f"{rows.root}/$metadata#Company/$entity"}
+            return reply(200, {**context, **_company(rows.company)})
         view, key_text, rest = _target(segments, pages)
         if key_text is None:
             return rows.on_set(view, options, counted=bool(rest))
@@ -137,6 +150,10 @@ class NavFace:
 def company_id(company: str) -> str:
     """The company's GUID."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, company))
+
+
+def _company(name: str) -> dict[str, str]:
+    return {"Name": name, "Id": company_id(name)}
 
 
 def _refusals_answered(call: Call, settings: Mapping[str, Any], work: Callable[[], Answer]) -> Answer:
@@ -163,25 +180,21 @@ def _leave_company(segments: list[str], options: dict[str, str], settings: Mappi
     """The segments below the company. ODataError when it is not ours: the name's case counts."""
     company, named = settings["company"], options.get("company")
     if segments and (match := _COMPANY.match(unquote(segments[0]))):
-        segments = segments[1:]
+        segments = segments[1:] or [_THE_COMPANY]
         named = match["id"] if match["name"] is None else match["name"].replace("''", "'")
     if named and len(named) > 1 and named[0] == named[-1] == "'":
         named = named[1:-1]
     about_all = segments in ([], ["$metadata"], ["Company"])
     if named is None and not about_all and not settings["default_company"]:
-        text = "The request names no company, and the server has no default company."
-        raise ODataError(404, "Internal_CompanyNotFound", text)
+        raise wrong_company("")
     if named is not None and named != company and named.casefold() != company_id(company):
-        raise ODataError(
-            404, "Internal_CompanyNotFound", f'The company "{named}" does not exist.',
-            f'Regnskabet "{named}" findes ikke.',
-        )  # fmt: skip
+        raise wrong_company(named)
     return segments
 
 
 def _target(segments: list[str], pages: Mapping[str, View]) -> _Target:
     rest = unquote(segments[1]) if len(segments) == 2 else ""
-    match = _ENTITY.match(unquote(segments[0])) if len(segments) <= 2 else None
+    match = ENTITY.match(unquote(segments[0])) if len(segments) <= 2 else None
     view = pages.get(match["service"]) if match else None
     # A set has its /$count, a row its actions.
     fits = match and (not rest or (rest == "$count" if match["key"] is None else "." in rest))

@@ -77,24 +77,30 @@ def _parts(call: Call) -> list[tuple[Any, Call]]:
 
 
 def _part(call: Call, one: Mapping[str, Any]) -> Call:
-    method, url = str(one.get("method", "")).upper(), str(one.get("url", ""))
-    if method not in _VERBS or not url:
-        raise bad_request("Each operation of a $batch has a method and a url.")
-    root = call.path.removesuffix("/$batch")
-    where = urlsplit(url)
-    path = where.path if where.path.startswith("/") else f"{root}/{where.path}"
-    if not path.startswith(root) or path.endswith("/$batch") or f"{where.scheme}://{where.netloc}" not in (
-        "://", call.base
-    ):  # fmt: skip
-        raise bad_request(f"'{url}' is not an address of this service.")
-    sent = one.get("headers") or {}
+    method, url, sent = str(one.get("method", "")).upper(), str(one.get("url", "")), one.get("headers") or {}
+    if method not in _VERBS or not url or not isinstance(sent, Mapping):
+        raise bad_request("Each operation of a $batch has a method, a url, and headers that are an object.")
+    path, query = _address(call, url)
     headers = {name: call.headers[name] for name in _INHERITED if name in call.headers}
     headers |= {str(name).casefold(): str(value) for name, value in sent.items()}
-    query = where.query
     if "company" in headers and "company=" not in query and "Company(" not in unquote(path):
         query += f"{'&' if query else ''}company={quote(headers['company'], safe='')}"
     content = b"" if one.get("body") is None else dumps(one["body"]).encode()
     return Call(method, path, query, headers, content, call.base, call.connection, call.past)
+
+
+def _address(call: Call, url: str) -> tuple[str, str]:
+    """Path and query of a part. ODataError when it is not below the service that takes the batch."""
+    root = call.path.removesuffix("/$batch")
+    try:
+        where = urlsplit(url)
+    except ValueError:
+        raise bad_request(f"'{url}' is not an address.") from None
+    path = where.path if where.path.startswith("/") else f"{root}/{where.path}"
+    elsewhere = f"{where.scheme}://{where.netloc}" not in ("://", call.base)
+    if elsewhere or not path.startswith(f"{root}/") or path.endswith("/$batch"):
+        raise bad_request(f"'{url}' is not an address of this service.")
+    return path, where.query
 
 
 def _shown(name: Any, answer: Answer) -> dict[str, Any]:

@@ -64,6 +64,26 @@ def not_allowed(call: Call, what: str) -> ODataError:
     )  # fmt: skip
 
 
+def wrong_company(name: str) -> ODataError:
+    """A company that the server has not, in just this case; an empty name: none was given, and there is no default."""
+    if not name:
+        return ODataError(
+            404, "Internal_CompanyNotFound", "The request names no company, and the server has no default company.",
+            "Anmodningen angiver intet regnskab, og serveren har intet standardregnskab.",
+        )  # fmt: skip
+    return ODataError(
+        404, "Internal_CompanyNotFound", f'The company "{name}" does not exist.', f'Regnskabet "{name}" findes ikke.'
+    )
+
+
 def not_found(name: str) -> ODataError:
     """A segment of the address that nothing is published under."""
     return ODataError(404, "BadRequest_ResourceNotFound", f"Resource not found for the segment '{name}'.")
+
+
+def switched_off() -> ODataError:
+    """The endpoint is not served here."""
+    return ODataError(
+        405, "BadRequest_MethodNotAllowed", "The endpoint is switched off on this server.",
+        "Slutpunktet er slået fra på denne server.",
+    )  # fmt: skip

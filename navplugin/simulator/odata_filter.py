@@ -40,8 +40,16 @@ class _Part(NamedTuple):
 
 
 class _Operand(NamedTuple):
+    """A field, or what functions make of it; part: the signs of `substring`."""
+
     field: Field
-    folded: bool
+    folded: bool = False
+    part: slice = slice(None)
+
+    def of(self, row: Row) -> Any:
+        """Its value in a row."""
+        value = row[self.field.name]
+        return value[self.part] if self.part != slice(None) else value
 
 
 def parse_filter(view: View, text: str, *, in_list: str = "honoured") -> Test:
@@ -164,26 +172,50 @@ class _Parser:
         return self._comparison(operand, word)
 
     def _group(self) -> _Part:
+        self._open()
+        part = self.either()
+        self._close()
+        return part
+
+    def _open(self) -> None:
         self._depth += 1
         if self._depth > 50:
             raise bad_request("The filter is nested too deeply.")
         self.take("(")
-        part = self.either()
+
+    def _close(self) -> None:
         self.take(")")
         self._depth -= 1
-        return part
 
     def _operand(self) -> _Operand:
         word = self.take()
         if word in ("tolower", "toupper"):
-            self.take("(")
+            self._open()
             inner = self._operand()
-            self.take(")")
-            return _Operand(inner.field, True)
+            self._close()
+            return inner._replace(folded=True)
+        if word == "substring":
+            return self._substring()
         fields = self._view.fields
         if word not in fields:
             raise bad_request(f"Could not find a property named '{word}' on type 'NAV.{self._view.page.service}'.")
-        return _Operand(fields[word], False)
+        return _Operand(fields[word])
+
+    def _substring(self) -> _Operand:
+        self._open()
+        inner = self._operand()
+        numbers = []
+        while self.peek() == ",":
+            self.take()
+            numbers.append(self.take())
+        self._close()
+        if inner.part != slice(None):
+            raise not_implemented("A function inside itself is not supported on an OData filter.")
+        fits = inner.field.kind in (Kind.CODE, Kind.TEXT) and 1 <= len(numbers) <= 2
+        if not fits or not all(re.fullmatch(r"\d{1,4}", number) for number in numbers):
+            raise bad_request(f"substring wants a text, a start, perhaps a length, not {inner.field.name}, {numbers}.")
+        start = int(numbers[0])
+        return inner._replace(part=slice(start, start + int(numbers[1]) if len(numbers) == 2 else None))
 
     def _comparison(self, operand: _Operand, word: str) -> _Part:
         field, literal = operand.field, self.take()
@@ -192,7 +224,7 @@ class _Parser:
             return _Part(lambda row: word == "ne", names)
         compare = _COMPARE[word]
         wanted = _comparable(operand, read_literal(field, literal))
-        return _Part(lambda row: compare(_comparable(operand, row[field.name]), wanted), names)
+        return _Part(lambda row: compare(_comparable(operand, operand.of(row)), wanted), names)
 
     def _text_test(self) -> _Part:
         test = _TEXT_TESTS[self.take()]
@@ -206,7 +238,7 @@ class _Parser:
             raise bad_request(f"The text functions want a text field and a quoted text, not {field.name}, {literal}.")
         folded = operand.folded or field.kind is Kind.CODE
         part = _fold(literal[1:-1].replace("''", "'"), folded)
-        return _Part(lambda row: test(_fold(row[field.name], folded), part), frozenset((field.name,)))
+        return _Part(lambda row: test(_fold(operand.of(row), folded), part), frozenset((field.name,)))
 
     def _list(self, operand: _Operand) -> _Part:
         if self._in_list == "refused":
@@ -220,7 +252,7 @@ class _Parser:
         # The whole table came back, without an error (nav-webservices.md 9).
         self.ignored = self.ignored or self._in_list == "ignored"
         field = operand.field
-        return _Part(lambda row: _comparable(operand, row[field.name]) in wanted, frozenset((field.name,)))
+        return _Part(lambda row: _comparable(operand, operand.of(row)) in wanted, frozenset((field.name,)))
 
 
 def _comparable(operand: _Operand, value: Any) -> Any:

@@ -17,6 +17,8 @@ from navplugin.simulator.odata_query import Reading, Result, read_set, select
 from navplugin.simulator.state import State
 from navplugin.simulator.view import View
 
+ENTITY = re.compile(r"(?P<service>\w+)(?:\((?P<key>.*)\))?\Z", re.DOTALL)
+"""A segment of an address: a page, and the key in parentheses where one row is meant."""
 _KEY_PART = re.compile(r"\s*(?:(?P<name>\w+)\s*=\s*)?(?P<literal>'(?:[^']|'')*'|[^,'\s]+)\s*(?:,|\Z)")
 _TAG = re.compile(r'W/"[A-Za-z0-9+/=]+"\Z')
 
@@ -26,7 +28,7 @@ class Rows:
 
     def __init__(self, state: State, call: Call, settings: Mapping[str, Any], root: str) -> None:
         self._state, self._settings = state, settings
-        self._tables = call.past or state
+        self._tables = call.past if call.past and call.method == "GET" else state
         self.call, self.root = call, root
         self.company: str = settings["company"]
 

@@ -19,12 +19,11 @@ from navplugin.simulator.metadata import metadata_v3_xml
 from navplugin.simulator.odata_error import not_found, not_implemented
 from navplugin.simulator.odata_json import show
 from navplugin.simulator.odata_query import select
-from navplugin.simulator.odata_rows import Rows, company_path, read_key
+from navplugin.simulator.odata_rows import ENTITY, Rows, company_path, read_key
 from navplugin.simulator.view import View, under_v3
 
 _HEADERS = {"dataserviceversion": "3.0;"}
 _JSON = "application/json;odata=minimalmetadata"
-_ENTITY = re.compile(r"(?P<service>\w+)(?:\((?P<key>.*)\))?\Z", re.DOTALL)
 _LITERAL = re.compile(
     r"datetime'(?P<time>[^']*)'|guid'(?P<guid>[^']*)'|(?P<text>'(?:[^']|'')*')|\b(?P<number>\d+(?:\.\d+)?)[LlMm]\b"
 )
@@ -39,7 +38,7 @@ def answer_v3(rows: Rows, segments: list[str], options: dict[str, str], pages: M
     if segments == ["$metadata"]:
         shown = metadata_v3_xml([under_v3(view).page for view in pages.values()])
         return Answer(200, shown.encode("utf-8-sig"), {"content-type": "application/xml", **_HEADERS})
-    match = _ENTITY.match(unquote(segments[0])) if len(segments) == 1 else None
+    match = ENTITY.match(unquote(segments[0])) if len(segments) == 1 else None
     if match is None or match["service"] not in pages:
         raise not_found(unquote("/".join(segments)))
     view = under_v3(pages[match["service"]])

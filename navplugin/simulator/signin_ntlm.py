@@ -10,6 +10,7 @@ import base64
 import binascii
 import importlib.util
 import os
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -55,7 +56,8 @@ def _step(connection: dict[str, Any], token: bytes, users: str) -> str | None:
             if acceptor is None:
                 acceptor = spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
             reply = acceptor.step(token)
-        except (SpnegoError, ValueError):
+        except (SpnegoError, ValueError, LookupError, ArithmeticError, struct.error):
+            # pyspnego lets the errors of its parser through (0.12).
             return ""
     if acceptor.complete:
         connection["signed_in"] = str(acceptor.client_principal)

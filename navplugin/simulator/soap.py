@@ -26,7 +26,7 @@ from navplugin.simulator.odata import NavFace
 from navplugin.simulator.odata_error import ODataError
 from navplugin.simulator.planted import planted
 from navplugin.simulator.signin import accept
-from navplugin.simulator.soap_fault import NO_COMPANY, NO_SERVICE, XML, SoapFault, unknown
+from navplugin.simulator.soap_fault import NO_COMPANY, NO_SERVICE, ROOT, XML, SoapFault, unknown
 from navplugin.simulator.soap_message import action, read_request, reply, tag
 from navplugin.simulator.soap_page import SoapPage
 from navplugin.simulator.soap_values import read_text, show_text
@@ -42,7 +42,6 @@ from navplugin.simulator.soap_wsdl import (
 from navplugin.simulator.state import State
 from navplugin.simulator.view import View, views
 
-ROOT = "/NAV/WS"
 _ALONE = ("services", "systemservice")
 _NAMED = ("page", "codeunit")
 _WORD = re.compile(r"\w{1,100}\Z")

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from navplugin.simulator.call import Answer
+from navplugin.simulator.call import Answer, Call
 from navplugin.simulator.fields import FieldError
 
+ROOT = "/NAV/WS"
 XML = "text/xml; charset=utf-8"
 CLIENT = "s:Client"
 """The request is no SOAP message that the service knows."""
@@ -61,6 +62,19 @@ class SoapFault(Exception):
         text, language = (self.danish, "da-DK") if danish else (str(self), "en-US")
         body = _FAULT.format(code=self.code, language=language, text=xml_text(text))
         return Answer(self.status, body.encode(), {"content-type": XML})
+
+
+def is_soap(call: Call) -> bool:
+    """Whether the call goes to the SOAP endpoint."""
+    return call.path == ROOT or call.path.startswith(ROOT + "/")
+
+
+def refuse(call: Call, status: int, message: str, headers: Mapping[str, str]) -> Answer:
+    """An answer of a status: 500 is a fault; every other comes from the web server below SOAP, without a message."""
+    if status != 500:
+        return Answer(status, b"", headers)
+    fault = SoapFault(SERVER, message, message).answer(call.headers)
+    return Answer(status, fault.body, {**fault.headers, **headers})
 
 
 def xml_text(text: str) -> str:

@@ -51,4 +51,7 @@ def test_the_command_prints_the_page_for_people_and_for_programs() -> None:
     assert shown.stdout == contract_as_markdown(Naming.NAV)
     data = json.loads(runner.invoke(build_app(), ["nav-objects", "--format", "json"]).stdout)
     assert [page["page"] for page in data["pages"]] == [page.service for page in PAGES]
+    assert "query" in {page["object"] for page in data["pages"]}
+    soap = json.loads(runner.invoke(build_app(), ["nav-objects", "--soap", "--format", "json"]).stdout)
+    assert {page["object"] for page in soap["pages"]} == {"page"}, "SOAP publishes no queries"
     assert runner.invoke(build_app(), ["nav-objects", "--naming", "sap"]).exit_code != 0

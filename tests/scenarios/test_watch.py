@@ -233,6 +233,18 @@ def test_after_a_restart_the_poll_goes_on_where_everything_was_done(server: Serv
     assert saved == max(marks)
 
 
+def test_a_tick_in_which_nothing_changed_costs_one_request(server: Server, state: State, site: Site) -> None:
+    with wire(site, lambda _: False) as watch:
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+        watch.once()
+        before = state.doc("nav.requests")
+        watch.worker.tick()
+        after = state.doc("nav.requests")
+    assert {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name)} == {
+        "GET AIQ_Sale": 1
+    }
+
+
 def test_a_sale_that_became_visible_late_is_still_seen(server: Server, state: State, site: Site) -> None:
     """NAV gives the mark at the write and shows the row at the commit, after rows with far greater marks."""
     with wire(site, lambda _: False) as watch:

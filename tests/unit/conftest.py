@@ -26,6 +26,15 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 @pytest.fixture
+def server(state: State) -> Iterator[Server]:
+    """The state over real HTTP."""
+    running = Server(state)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
 def face(state: State) -> NavFace:
     return NavFace(state)
 

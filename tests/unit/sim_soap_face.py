@@ -12,7 +12,8 @@ from zeep.transports import Transport
 
 from navplugin.simulator.call import Answer, Call
 from navplugin.simulator.odata import NavFace
-from navplugin.simulator.soap import ROOT, SoapFace
+from navplugin.simulator.soap import SoapFace
+from navplugin.simulator.soap_fault import ROOT
 from navplugin.simulator.soap_wsdl import codeunit_namespace, page_namespace
 from navplugin.simulator.state import State
 from tests.unit.sim_odata_face import SIGN_IN

@@ -43,6 +43,13 @@ def test_01_three_addresses_give_equal_rows(http: Http, state: State) -> None:
     assert http.get(f"{ROOT}AIQ_Sale?company={guid}") == by_name
 
 
+def test_01_the_company_itself_can_be_read(http: Http) -> None:
+    row = http.get(NAV.rstrip("/"))
+    assert row["Name"] == "CRONUS Cannabis"
+    assert http.get(f"{ROOT}Company(Id={row['Id']})")["Name"] == "CRONUS Cannabis"
+    assert http.ask("DELETE", NAV.rstrip("/")).status_code == 405
+
+
 @pytest.mark.parametrize(
     "path", ["Company('Cronus%20Cannabis')/AIQ_Sale", "AIQ_Sale?company=cronus%20cannabis", "Company('')/AIQ_Sale"]
 )
@@ -176,6 +183,9 @@ def test_13_any_text_is_a_key(http: Http, state: State, number: str) -> None:
         ("Store_No eq 'S1' or Store_No eq 'S9'", ["R1", "R3"]),
         ("startswith(Receipt_No,'R') and endswith(Receipt_No,'3')", ["R3"]),
         ("contains(tolower(Staff_ID),'t4')", ["R4"]),
+        ("substring(Receipt_No,1) eq '3'", ["R3"]),
+        ("substring(toupper(Staff_ID),0,1) eq 'T' and substring(Receipt_No,1,1) gt '3'", ["R4"]),
+        ("contains(substring(Receipt_No,1),'R')", []),
         ("Event_At lt 2026-01-01T00:00:00Z and Receipt_No gt 'R3'", ["R4"]),
     ],
 )
@@ -194,6 +204,9 @@ def test_14_the_supported_filters_find(http: Http, state: State, expression: str
         ("AIQ_Sale", "Change_Mark gt '1'", 400),
         ("AIQ_Sale", "No_Such_Field eq 'R1'", 400),
         ("AIQ_Sale", "State eq 'OPEN'", 400),
+        ("AIQ_Sale", "substring(Receipt_No) eq 'R'", 400),
+        ("AIQ_Sale", "substring(Change_Mark,1) eq '1'", 400),
+        ("AIQ_Sale", "substring(Receipt_No,'1') eq '1'", 400),
         ("AIQ_Sale", "Receipt_No eq 'R1' or Store_No eq 'S1'", 501),
     ],
 )

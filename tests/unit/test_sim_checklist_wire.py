@@ -69,6 +69,15 @@ def test_20_a_fault_that_names_nothing_is_refused_with_a_sentence(http: Http, fa
     assert refused.json()["error"].endswith(".")
 
 
+def test_20_a_write_never_sees_the_past(http: Http, state: State) -> None:
+    tag = http.ask("POST", PROMPTS, json=PROMPT).json()["@odata.etag"]
+    http.post("/_sim/faults", {"call": "nav.PATCH AIQ_POSPrompts", "fault": "stale"})
+    state.put("AIQ_POSPrompts", {**state.rows("AIQ_POSPrompts")[0], "Answer": "Yes"})
+    refused = http.ask("PATCH", PROMPT_AT, json={"Text_1": "x"}, headers={"If-Match": tag})
+    assert refusal(refused) == (409, "Request_EntityChanged")
+    assert state.rows("AIQ_POSPrompts")[0]["Answer"] == "Yes"
+
+
 # ---- 22: throttle and time-outs ----------------------------------------------------------------------------------
 
 
@@ -176,6 +185,15 @@ def test_30_an_endpoint_that_is_switched_off_is_a_405(http: Http, switch: str, p
     assert http.ask("GET", path).status_code == 405
 
 
+def test_30_the_api_endpoint_is_off_as_it_is_on_premises(http: Http) -> None:
+    assert refusal(http.ask("GET", "/NAV/api/v2.0/companies")) == (405, "BadRequest_MethodNotAllowed")
+
+
+@pytest.mark.parametrize("root", ["/NAV/ODataV4", "/NAV/ODataV4/", "/NAV/OData", "/NAV/OData/"])
+def test_30_the_root_is_answered_without_a_redirect(http: Http, root: str) -> None:
+    assert http.ask("GET", root, allow_redirects=False).status_code == 200
+
+
 @pytest.mark.parametrize("status", [200, 502, 407])
 def test_30_a_proxy_answers_a_page(http: Http, status: int) -> None:
     http.post("/_sim/faults", {"call": "nav.GET", "fault": "html", "status": status})
@@ -245,8 +263,13 @@ def test_help_prints_every_switch_fault_and_address(http: Http) -> None:
         ({"etag": "21"}, "one of 19, 20, 28, 44"),
         ({"duplicate_status": 410}, "one of 400, 409"),
         ({"validation": [{"page": "AIQ_Sale"}]}, "is an object of filter, message, page"),
+        ({"bound_actions": [{"page": [], "name": "X"}]}, "name, page in NAV's setting"),
+        ({"validation": [{"page": "AIQ_Sale", "filter": 1, "message": "x"}]}, "are texts"),
+        ({"validation": ["AIQ_Sale"]}, "is an object of"),
         ({"bound_actions": [{"page": "Nope", "name": "X"}]}, "not a page of the contract"),
         ({"bound_actions": [{"page": "AIQ_Sale", "name": "X", "set": 1}]}, "'set' in"),
+        ({"bound_actions": [{"page": "AIQ_Sale", "name": "X", "set": {"Nope": 1}}]}, "'Nope' does not exist"),
+        ({"validation": [{"page": "AIQ_Sale", "filter": "Nope eq 1", "message": "x"}]}, "named 'Nope'"),
     ],
 )
 def test_a_switch_that_makes_no_sense_is_refused_and_the_world_stays(http: Http, nav: Any, why: str) -> None:

@@ -196,6 +196,8 @@ def test_17_an_older_server_ignores_the_snapshot_and_nav_takes_no_batch(http: Ht
         ({"requests": [{"id": "1", "method": "GET", "url": "http://elsewhere.test/NAV/ODataV4/AIQ_Sale"}]}, 400),
         ({"requests": [{"id": "1", "method": "GET", "url": "/_sim/state"}]}, 400),
         ({"requests": [{"id": "1", "method": "BREW", "url": "AIQ_Sale"}]}, 400),
+        ({"requests": [{"id": "1", "method": "GET", "url": "http://["}]}, 400),
+        ({"requests": [{**insert("K1"), "headers": ["If-Match"]}]}, 400),
         ({"requests": [insert("K1"), insert("K1")]}, 400),
         ([1], 400),
     ],

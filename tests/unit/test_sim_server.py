@@ -29,14 +29,6 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 @pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    running = Server(state)
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
 def http() -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.auth = ("AIQ-WORKER", "demo-key")

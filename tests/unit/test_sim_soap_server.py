@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,21 +19,6 @@ from tests.unit.sim_soap_face import COMPANY, ENVELOPE, PROMPT, STRICT
 
 SPACE = "urn:microsoft-dynamics-schemas/page/aiq_posprompts"
 CREATE = "nav.SOAP AIQ_POSPrompts Create"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    running = Server(state)
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import zeep.exceptions
 
+from navplugin.nav.contract import Naming
+from navplugin.simulator.soap_key import write_key
 from navplugin.simulator.state import State
+from navplugin.simulator.view import views
 from tests.unit.sim_odata_face import sales
 from tests.unit.sim_soap_face import BROKER, PROMPT, Soap, fault
 
@@ -88,6 +91,30 @@ def test_point_26_delete_answers_true_or_is_a_fault(state: State, soap: Soap) ->
         with pytest.raises(zeep.exceptions.Fault, match="does not exist") as caught:
             again()
         assert caught.value.code.endswith("NavCSideRecordNotFoundException")
+
+
+@pytest.mark.parametrize(
+    ("operation", "inner"),
+    [
+        ("Create", ""), ("Create", "<Other/>"), ("Create", "<AIQ_POSPrompts/><AIQ_POSPrompts/>"), ("Update", ""),
+        ("CreateMultiple", ""), ("CreateMultiple", "<AIQ_POSPrompts_List><Other/></AIQ_POSPrompts_List>"),
+        ("UpdateMultiple", "<AIQ_POSPrompts/>"), ("Delete", ""), ("Delete", "<key>1</key>"),
+    ],
+)  # fmt: skip
+def test_a_write_that_does_not_fit_the_wsdl_is_refused(state: State, soap: Soap, operation: str, inner: str) -> None:
+    assert fault(soap.call("AIQ_POSPrompts", operation, inner))[0] == "s:Client"
+    assert prompts(state) == []
+
+
+def test_a_key_that_no_row_can_have_is_not_valid(state: State, soap: Soap) -> None:
+    status, sale = soap.page("AIQ_POSStatus"), soap.page("AIQ_Sale")
+    sales(state, 1)
+    key = sale.Read("R1")["Key"]
+    state.put("AIQ_POSStatus", {"Receipt_No": "R1"})
+    longer = write_key(views(Naming.BC)["AIQ_POSStatus"], {"Receipt_No": "R" * 21}, 1)
+    for wrong in (key, longer):
+        with pytest.raises(zeep.exceptions.Fault, match="The Key is not valid for this page"):
+            status.Delete(wrong)
 
 
 def test_an_update_without_a_key_is_refused(soap: Soap) -> None:

@@ -126,7 +126,7 @@ TENDER_TYPES = Page(
     service="AIQ_TenderTypes",
     table="Tender Type",
     caption="Tender Type",
-    doc="Tender types of the stores; only doctor reads them, since with AIQ there is no loyalty tender any more.",
+    doc="Tender types by store; only `doctor` looks, for a loyalty tender that should be gone.",
     key=("Store_No", "Code"),
     fields=(
         Field("Store No.", Kind.CODE, 10),

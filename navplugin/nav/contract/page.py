@@ -140,6 +140,10 @@ class Page:
         key = tuple(names.get(name, name) for name in self.key)
         return replace(self, service=service, key=key, cursor=names.get(self.cursor, self.cursor), fields=fields)
 
+    def object_kind(self, *, soap: bool = False) -> str:
+        """What an administrator publishes. SOAP publishes no queries (nav-webservices.md 2)."""
+        return "query" if self.is_query and not soap else "page"
+
     def without(self, captions: Collection[str]) -> Page:
         """The page without these fields: a site's version has none of them."""
         kept = tuple(f for f in self.fields if f.caption not in captions)

@@ -16,17 +16,18 @@ _WHO = {Writer.NAV: "NAV", Writer.PLUGIN: "navplugin", Writer.EITHER: "either, u
 _RIGHTS = {"i": "insert", "m": "modify", "d": "delete"}
 
 
-def contract_as_data(naming: Naming) -> dict[str, Any]:
-    """Every page, field and codeunit, for programs."""
+def contract_as_data(naming: Naming, *, soap: bool = False) -> dict[str, Any]:
+    """Every page, field and codeunit, for programs. soap: for a NAV that is reached over SOAP."""
     return {
         "naming": naming.value,
-        "pages": [_page_data(page, naming) for page in PAGES],
+        "pages": [_page_data(page, naming, soap=soap) for page in PAGES],
         "codeunits": [_codeunit_data(codeunit) for codeunit in CODEUNITS],
     }
 
 
-def contract_as_markdown(naming: Naming) -> str:
+def contract_as_markdown(naming: Naming, *, soap: bool = False) -> str:
     """The same for people: what to publish, and every field with its caption and writer."""
+    pages = [_page_data(page, naming, soap=soap) for page in PAGES]
     parts = [
         f"# The NAV contract, in the names of {MAKERS[naming]}",
         "Publish each of these on page *Web Services*. Another service name or field name is found by itself where it "
@@ -34,34 +35,30 @@ def contract_as_markdown(naming: Naming) -> str:
         "`Caption = name in NAV`. `navplugin doctor` says what is missing.",
         _table(
             ("service", "object", "table", "navplugin may", "what it is for"),
-            ((f"`{d['service']}`", d["object"], d["table"], d["may"], d["doc"]) for d in map(_with(naming), PAGES)),
+            ((f"`{d['service']}`", d["object"], d["table"], d["may"], d["doc"]) for d in pages),
         ),
-        *(_section(page, naming) for page in PAGES),
+        *(_section(data) for data in pages),
         *(_codeunit_section(codeunit) for codeunit in CODEUNITS),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _with(naming: Naming) -> Any:
-    return lambda page: _page_data(page, naming)
-
-
-def _page_data(page: Page, naming: Naming) -> dict[str, Any]:
+def _page_data(page: Page, naming: Naming, *, soap: bool) -> dict[str, Any]:
     site = expected(page, naming)
     return {
         "page": page.service,
         "service": site.service,
-        "object": "query" if page.is_query else "page",
+        "object": page.object_kind(soap=soap),
         "table": table_name(page, naming),
         "doc": page.doc,
         "key": list(site.key),
         "cursor": site.cursor,
         "may": ", ".join(_RIGHTS[letter] for letter in page.rights) or "read",
-        "fields": [_field_data(page, field) for field in site.fields],
+        "fields": [_field_data(field) for field in site.fields],
     }
 
 
-def _field_data(page: Page, field: Field) -> dict[str, Any]:
+def _field_data(field: Field) -> dict[str, Any]:
     return {
         "caption": field.caption,
         "name": field.name,
@@ -86,8 +83,7 @@ def _codeunit_data(codeunit: Codeunit) -> dict[str, Any]:
     return {"service": codeunit.service, "caption": codeunit.caption, "functions": functions}
 
 
-def _section(page: Page, naming: Naming) -> str:
-    data = _page_data(page, naming)
+def _section(data: Mapping[str, Any]) -> str:
     cursor = f" Changes are found by `{data['cursor']}`." if data["cursor"] else ""
     head = f"{data['doc']} A {data['object']} on table *{data['table']}*, key {_code(data['key'])}.{cursor}"
     rows = (
