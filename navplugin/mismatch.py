@@ -13,7 +13,16 @@ from decimal import Decimal
 
 from navplugin.core.model import GrantStatus, JournalLine, PostedSale, SaleState, Situation
 from navplugin.core.money import CENT, ZERO, show_money
-from navplugin.discounts import BasketLine, Prediction, basket_line, basket_of, give_back, occasion_of, predict, terms_of
+from navplugin.discounts import (
+    BasketLine,
+    Prediction,
+    basket_line,
+    basket_of,
+    give_back,
+    occasion_of,
+    predict,
+    terms_of,
+)
 
 MOST_TRIED = 5
 """Coupons whose orders are all tried: 120."""

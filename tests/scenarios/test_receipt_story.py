@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -71,8 +72,8 @@ def site_with(server: Server, folder: Path, **templates: str) -> tuple[Path, Sit
         (own / f"{name}.txt.j2").write_text(text, "utf-8")
     profile = folder / "navplugin.ini"
     text = profile_text(server.url, {"matcher": "builtin"})
-    lines = ["receipt-templates = receipt_templates" if x.startswith("receipt-templates") else x for x in text.split("\n")]
-    profile.write_text("\n".join(lines), "utf-8")
+    text = re.sub(r"(?m)^receipt-templates = .*$", "receipt-templates = receipt_templates", text)
+    profile.write_text(text, "utf-8")
     loaded = load_site(profile)
     assert loaded.site is not None, loaded.problems
     return profile, loaded.site
