@@ -11,14 +11,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import JournalReader, Matcher, NavWriter
+from navplugin.core.model import Decision, Situation
+from navplugin.core.ports import JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.profile import Profile
+from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider
 from navplugin.nav.contract import Naming
-from navplugin.nav.session import NavSettings, connect
+from navplugin.nav.inspector import NavInspector
+from navplugin.nav.reader import NavReader
+from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
+from navplugin.nav.writer import NavWriter as NavAdapter
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
@@ -29,6 +33,8 @@ from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
 from navplugin.site import Site
 from navplugin.watch import Watch
+from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
+from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
@@ -43,25 +49,67 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class WatchOnlyWriter:
-    """Writes nothing: `run --watch-only` decides and logs."""
-
-    def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
-        return None
-
-
 @contextmanager
 def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False) -> Iterator[Watch]:
-    """The worker of a site, ready to run; everything is closed at the end.
+    """The worker of a site, ready to run; everything is closed at the end. watch_only: nothing is written to NAV or
+    AIQ, and what is noted goes to a ledger of its own; always so where NAV has no AIQ objects.
 
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
-    nav, aiq = profile.nav, profile.aiq
+    nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = AiqProvider(
+    watch_only = watch_only or nav["objects"] == "none"
+    provider = _loyalty(profile, clock)
+    writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
+    loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
+    ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
+    matcher = _matcher(profile.worker["matcher"])
+    try:
+        ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
+        stores = {no: profile.store_settings(no) for no in profile.stores}
+
+        def publish() -> int:
+            return 0 if watch_only else sum(
+                publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
+            )
+
+        for alarm in site.alarms:
+            log.error("%s", alarm)
+            ledger.add_report("", alarm, clock.now())
+        if watch_only:
+            log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
+        cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
+        worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
+        yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
+    finally:
+        if isinstance(matcher, DurableMatcher):
+            matcher.close()
+        ledger.close()
+
+
+def doctor_tools(site: Site) -> Tools:
+    """What `doctor` examines a site with. Nothing is opened and no secret is looked up yet."""
+    profile, clock = site.profile, SystemClock()
+
+    def open_nav() -> NavTools:
+        settings = nav_settings(site)
+        transport = open_transport(settings)
+        reader = NavReader(transport, settings.company, settings.zones)
+        return NavTools(NavInspector(transport), reader, NavAdapter(transport))
+
+    def server_time(url: str) -> datetime | None:
+        return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
+
+    def open_ledger() -> SqlLedger:
+        return SqlLedger(site.ledger, must_exist=True)
+
+    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
+
+
+def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
+    aiq = profile.aiq
+    return AiqProvider(
         aiq["url"],
         aiq["uid"],
         resolve_secret(aiq["key"], "the AIQ API key"),
@@ -70,27 +118,6 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         refund=profile.worker["refund"],
         clock=clock,
     )
-    writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
-    ledger, matcher = SqlLedger(site.ledger), _matcher(profile.worker["matcher"])
-    try:
-        ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
-        stores = {no: profile.store_settings(no) for no in profile.stores}
-        for alarm in site.alarms:
-            log.error("%s", alarm)
-            ledger.add_report("", alarm, clock.now())
-
-        def publish() -> int:
-            return sum(
-                publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
-            )
-
-        cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
-        worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
-        yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
-    finally:
-        if isinstance(matcher, DurableMatcher):
-            matcher.close()
-        ledger.close()
 
 
 def open_reader(site: Site) -> JournalReader:
@@ -107,14 +134,16 @@ def nav_settings(site: Site) -> NavSettings:
         sign_in=SignIn(
             kind=nav["sign-in"],
             user=nav["user"],
-            key=resolve_secret(nav["key"], "the NAV web service key"),
+            key=resolve_secret(nav["key"], "the NAV web service key") if nav["key"] else "",
             tenant=nav["tenant"],
             authority=nav["authority"],
+            scope=nav["scope"],
         ),
         ca_file=nav["ca-file"],
         transport=nav["transport"],
         naming=Naming(nav["naming"]),
         discover=nav["discover-names"],
+        objects=nav["objects"],
         overrides=site.overrides,
         zones={no: ZoneInfo(store["time-zone"]) for no, store in site.profile.stores.items()},
     )

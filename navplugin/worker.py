@@ -37,6 +37,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
+from navplugin.cursors import MarkCursor
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.figures import save_figures
 from navplugin.mismatch import compare, figures_of, return_differences
@@ -46,9 +47,6 @@ from navplugin.settle import Cashbox, Purse
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
-
-OVERLAP = 50
-"""Row versions read again in each poll: rows commit out of order (native-screens.md 2.3)."""
 
 RECHECK = timedelta(seconds=30)
 ACTIONS = "AIQ_POSActions"
@@ -111,7 +109,8 @@ class Worker:
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
         self.desk = SignupDesk(ledger, loyalty, clock)
-        self._mark = self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
+        self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
+        self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
         self._again: set[str] = set()
         self._rechecked_at: datetime | None = None
@@ -123,6 +122,7 @@ class Worker:
         report = TickReport()
         sales = self._due_sales()
         if not sales:
+            self._save_mark()
             return report
         for snapshot in self._snapshots(list(sales.values()), report):
             receipt = snapshot.sale.receipt_no
@@ -164,17 +164,18 @@ class Worker:
 
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""
-        if not self._again and self._mark != self._saved_mark:
-            self.ledger.set_note(f"mark/{self.company.name}", str(self._mark))
-            self._saved_mark = self._mark
+        safe = self._cursor.safe(self.clock.now())
+        if not self._again and safe != self._saved_mark:
+            self.ledger.set_note(f"mark/{self.company.name}", str(safe))
+            self._saved_mark = safe
+        self._seen = {receipt: mark for receipt, mark in self._seen.items() if mark >= safe}
 
     def _due_sales(self) -> dict[str, Sale]:
         """Changed sales, sales to be seen again, and now and then every sale with a claim that is not over."""
-        changed = self.reader.read_changed_sales(max(0, self._mark - OVERLAP))
-        sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
-        self._mark = max([self._mark, *(s.change_mark for s in changed)])
-        wanted = set(self._again)
         now = self.clock.now()
+        changed = self._read_changed(now)
+        sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        wanted = set(self._again)
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
@@ -188,6 +189,16 @@ class Worker:
                 self._again.discard(receipt)
                 self._report_vanished(receipt)
         return sales
+
+    def _read_changed(self, now: datetime) -> Sequence[Sale]:
+        after = self._cursor.after(now)
+        changed = self.reader.read_changed_sales(after)
+        if after and not changed:
+            # The newest row is gone: cleaned up, or the database is an older copy with smaller marks.
+            self._cursor.restart()
+            changed = self.reader.read_changed_sales(0)
+        self._cursor.take((s.change_mark for s in changed), now)
+        return changed
 
     def _report_vanished(self, receipt_no: str) -> None:
         for claim in self.ledger.claims_of(receipt_no):

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
-from navplugin.core.errors import AuthFailed, Fatal, NavpluginError
+from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
 from navplugin.site import Site, load_site
+from navplugin.wire import quiet_logs
 from navplugin.wiring import wire
 
 log = logging.getLogger("navplugin")
@@ -28,7 +29,9 @@ def register(app: typer.Typer) -> None:
 def run(
     config: Annotated[Path, typer.Option(help="The profile of the site.")] = Path("navplugin.ini"),
     once: Annotated[bool, typer.Option("--once", help="One round: do all that is due, then stop.")] = False,
-    watch_only: Annotated[bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV.")] = False,
+    watch_only: Annotated[
+        bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV or AIQ.")
+    ] = False,
 ) -> None:
     """Watch the tills of a site until stopped. Logs to standard error.
 
@@ -65,6 +68,8 @@ def _watch(site: Site, stop: Event, *, once: bool, watch_only: bool) -> None:
 
 
 def _exit_of(problem: NavpluginError) -> Exit:
+    if isinstance(problem, NotInstalled):
+        return Exit.MISUSE
     if isinstance(problem, Fatal) and not isinstance(problem, AuthFailed):
         return Exit.PROBLEMS
     return Exit.UNREACHABLE
@@ -78,6 +83,4 @@ def _log_to_stderr() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Both log whole addresses and bodies at INFO and DEBUG (odata-soap-clients.md).
-    for noisy in ("odata", "urllib3", "zeep"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_logs()

@@ -110,12 +110,14 @@ NAV = (
     Setting("transport", _one_of("odata", "soap"), "odata", "the protocol; soap where NAV has no OData V4"),
     Setting("naming", _one_of("nav", "bc", "lsc"), "bc", "whose names: NAV 2009-2018, Business Central, LS Central"),
     Setting("discover-names", _yes_no, True, "find names of pages and fields in what NAV publishes (OData)"),
+    Setting("objects", _one_of("ours", "none"), "ours", "none: NAV has no AIQ objects; sales are observed only"),
     Setting("sign-in", _one_of("basic", "ntlm", "oauth", "kerberos"), "basic", "how the worker signs in"),
     Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
-    Setting("user", _text, None, "web service user, DOMAIN\\user, or the application (client) id"),
-    Setting("key", _secret, None, "where the web service access key, password or client secret is kept"),
+    Setting("user", _text, "", "web service user, DOMAIN\\user, or the application (client) id"),
+    Setting("key", _secret, "", "where the web service access key, password or client secret is kept"),
     Setting("tenant", _text, "", "sign-in = oauth: tenant id or domain"),
     Setting("authority", _url, "https://login.microsoftonline.com", "sign-in = oauth: who issues the tokens"),
+    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: for what"),
     Setting("ca-file", _text, "", "certificate of the company's own authority"),
 )
 AIQ = (
@@ -124,6 +126,7 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
     Setting("name", _text, "", "name of this worker; empty = the machine's name"),
@@ -174,8 +177,8 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by the
-    page of the NAV contract (`nav.overrides` reads them)."""
+    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by
+    the page of the NAV contract (`nav.contract.overrides` reads them)."""
 
     path: str
     nav: Values
@@ -312,11 +315,27 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
 def _refuse_sign_in(section: Section, nav: Values) -> list[Problem]:
     """What this kind of sign-in needs, and an address that does not fit the protocol."""
     problems = []
-    if nav["sign-in"] == "oauth" and not nav["tenant"]:
-        text = "sign-in = oauth needs the tenant"
-        problems.append(_problem(section, "missing-key", text, "add 'tenant = ...', the tenant's id or domain"))
-    if nav["sign-in"] == "ntlm" and nav["user"] and not any(sign in nav["user"] for sign in "\\@"):
-        problems.append(_problem(section, "bad-value", "sign-in = ntlm needs the user's domain", "user = DOMAIN\\user"))
+    kind, user = nav["sign-in"], nav["user"]
+
+    def refuse(code: str, message: str, hint: str) -> None:
+        problems.append(_problem(section, code, message, hint))
+
+    for key in ("user", "key"):
+        if kind != "kerberos" and not any(entry.key == key and entry.value.strip() for entry in section.entries):
+            doc = next(setting.doc for setting in NAV if setting.key == key)
+            refuse("missing-key", f"[nav] has no '{key}'", f"add '{key} = ...': {doc}")
+    if kind == "oauth" and not nav["tenant"]:
+        refuse("missing-key", "sign-in = oauth needs the tenant", "add 'tenant = ...', the tenant's id or domain")
+    if kind == "oauth" and (nav["tenant"] in ("common", "organizations", "consumers") or "/" in nav["tenant"]):
+        refuse("bad-value", f"tenant cannot be '{nav['tenant']}'", "the id or domain of your own tenant")
+    if kind == "oauth" and any(sign in user for sign in "\\@"):
+        refuse("bad-value", "sign-in = oauth signs in as an application", "user = the application (client) id")
+    if kind == "oauth" and not nav["authority"].startswith("https://"):
+        refuse("bad-value", "authority must begin with https://", "https://login.microsoftonline.com")
+    if kind == "ntlm" and user and not any(sign in user for sign in "\\@"):
+        refuse("bad-value", "sign-in = ntlm needs the user's domain", "user = DOMAIN\\user or user@domain")
+    if kind != "oauth" and "//api.businesscentral.dynamics.com" in (nav["url"] or ""):
+        refuse("bad-value", f"Business Central online takes no sign-in = {kind}", "sign-in = oauth")
     if nav["url"] and (nav["transport"] == "soap") != nav["url"].endswith("/WS"):
         text = f"url does not fit transport = {nav['transport']}"
         hint = "OData addresses end in /ODataV4, the SOAP address in /WS"

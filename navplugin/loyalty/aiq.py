@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
@@ -11,7 +12,7 @@ import requests
 
 from navplugin.core.errors import Misconfigured, ProtocolError, Refused
 from navplugin.core.model import Claim, LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
-from navplugin.core.ports import Clock, Contact, Redemption, Signup
+from navplugin.core.ports import Clock, Contact, LoyaltyStore, Redemption, Signup
 from navplugin.loyalty import parse
 from navplugin.loyalty.aiq_http import DEADLINE, AiqHttp, Answer
 from navplugin.loyalty.contact import contact_of
@@ -88,6 +89,11 @@ class AiqProvider:
             if wallet is not None:
                 return wallet
         return None
+
+    def fetch_stores(self) -> Sequence[LoyaltyStore]:
+        """The account's stores (aiq-api.md 12)."""
+        answer = self._http.read("GET", f"/api/v1.1/stores/{self._uid}", "stores")
+        return parse.stores_of(parse.payload(answer.document))
 
     def find_redemption(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Redemption | None:
         """A live redemption with our receipt number, None when AIQ lists none.

@@ -13,7 +13,7 @@ from typing import Any
 from navplugin.core.errors import ProtocolError
 from navplugin.core.model import LoyaltyStatus, Persona, Wallet, WalletDiscount
 from navplugin.core.money import ZERO, parse_money
-from navplugin.core.ports import Redemption
+from navplugin.core.ports import LoyaltyStore, Redemption
 
 _MILLISECONDS_FROM = 10**11
 _CONTACT = ("contactID", "contact_id", "contactId", "universalID", "id")
@@ -114,6 +114,17 @@ def _discount(
         reusable=_flag(template.get("reusable") or False, f"{path}.reusable"),
         redemption_url=whole_address(url) if url else "",
     )
+
+
+def stores_of(data: Any) -> tuple[LoyaltyStore, ...]:
+    """The account's stores. `sourceMapping` that is an empty object = no POS is mapped; its form is not documented."""
+    found = []
+    for index, one in enumerate(_list(data.get("stores") if isinstance(data, dict) else data, "data.stores")):
+        store = _object(one, f"data.stores[{index}]")
+        mapping = store.get("sourceMapping")
+        name = _text(store.get("name"), f"data.stores[{index}].name")
+        found.append(LoyaltyStore(name, bool(mapping) if isinstance(mapping, dict) else None))
+    return tuple(found)
 
 
 def listing_of(data: Any) -> tuple[Sequence[Any], int | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from navplugin.core.errors import Misconfigured
 from navplugin.core.problems import did_you_mean
-from navplugin.nav.contract import Field, Naming, Page, Writer, canonical, expected, table_name
+from navplugin.nav.contract import Field, Naming, Override, Page, Writer, canonical, expected, table_name
 
 ABSENT = "-"
 """In the profile: this version of the table has no such field; it reads as blank."""
@@ -25,14 +25,6 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Override:
-    """The profile's word on one page: its service, and real names by contract name."""
-
-    service: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class SitePage:
     """A page of the contract as a site publishes it. wire: the same page in the site's names, without the fields that
     the site has not; names: the site's name by contract name; options: the words that the server takes."""
@@ -43,13 +35,16 @@ class SitePage:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def find_service(page: Page, published: Collection[str], naming: Naming, override: Override) -> str:
+def find_service(
+    page: Page, published: Collection[str], naming: Naming, override: Override, *, soap: bool = False
+) -> str:
     """The service of a page among those that the server publishes. Misconfigured with the step to publish it."""
+    kind = page.object_kind(soap=soap)
     if override.service:
         if override.service in published:
             return override.service
         hint = did_you_mean(override.service, sorted(published))
-        raise _unpublished(page, naming, f"the service {override.service} of [page {page.service}] ({hint})")
+        raise _unpublished(page, kind, naming, f"the service {override.service} of [page {page.service}] ({hint})")
     for name in (page.service, expected(page, naming).service):
         if name in published:
             return name
@@ -59,7 +54,7 @@ def find_service(page: Page, published: Collection[str], naming: Naming, overrid
     if alike:
         text = f"several services could be {page.service}: {', '.join(sorted(alike))}; say which in the profile"
         raise _wrong(page, f"{text}, `service = ...` in [page {page.service}]")
-    raise _unpublished(page, naming, f"no service {page.service}")
+    raise _unpublished(page, kind, naming, f"no service {page.service}")
 
 
 def resolve(page: Page, service: Service, naming: Naming, override: Override) -> SitePage:
@@ -70,10 +65,12 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
         by_canon.setdefault(canonical(name), []).append(name)
     names: dict[str, str] = {}
     missing: list[str] = []
-    for own, guessed in zip(page.fields, guess.fields, strict=True):
-        found = _find(own, guessed.name, service, override, by_canon)
-        if found:
-            names[own.name] = found
+    guessed = guess.by_caption()
+    for own in page.fields:
+        likely = guessed[own.caption].name if own.caption in guessed else own.name
+        found = _find(own, likely, service, override, by_canon)
+        if found or own.optional:
+            names[own.name] = found or ABSENT
         else:
             missing.append(own.caption)
     if missing:
@@ -89,8 +86,11 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
 def by_rule(page: Page, naming: Naming, override: Override) -> SitePage:
     """The page without asking the server: the maker's rule and the profile."""
     guess = expected(page, naming)
-    both = zip(page.fields, guess.fields, strict=True)
-    names = {own.name: override.fields.get(own.name, guessed.name) for own, guessed in both}
+    guessed = guess.by_caption()
+    names = {
+        own.name: override.fields.get(own.name, guessed[own.caption].name if own.caption in guessed else ABSENT)
+        for own in page.fields
+    }
     types = {guessed.name: guessed.edm for guessed in guess.fields}
     return _site_page(page, override.service or guess.service, names, types, {})
 
@@ -125,8 +125,7 @@ def _site_page(
     return SitePage(page, wire, kept, {name: options[site] for name, site in kept.items() if site in options})
 
 
-def _unpublished(page: Page, naming: Naming, what: str) -> Misconfigured:
-    kind = "query" if page.is_query else "page"
+def _unpublished(page: Page, kind: str, naming: Naming, what: str) -> Misconfigured:
     step = f"publish a {kind} on table '{table_name(page, naming)}' on page Web Services, service name {page.service}"
     return _wrong(page, f"NAV publishes {what}; {step}, or name yours in [page {page.service}] of the profile")
 

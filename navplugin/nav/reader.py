@@ -43,7 +43,10 @@ Grouped = Mapping[str, Sequence[NavRow]]
 
 
 class NavReader:
-    """One NAV company. zones: time zone by store number, for the posting time of a sale."""
+    """One NAV company. zones: time zone by store number, for the posting time of a sale. own_pages: what a snapshot
+    holds beside the sale itself."""
+
+    own_pages: tuple[Page, ...] = (GRANTS, PROMPTS, STATUS, ACTIONS)
 
     def __init__(self, transport: Transport, company: str, zones: Mapping[str, ZoneInfo] | None = None) -> None:
         self.transport, self._company = transport, company
@@ -122,7 +125,7 @@ class NavReader:
         journals = self._journals([sale.receipt_no for sale in sales if sale.state not in _ENDED])
         posted = self._posted([sale.receipt_no for sale in sales if sale.state in _ENDED])
         # After the journal: a coupon line that is seen there has its pick on the grant that is read later.
-        pages = {page.service: (page, self._by_receipt(page, receipts)) for page in (GRANTS, PROMPTS, STATUS, ACTIONS)}
+        pages = {page.service: (page, self._by_receipt(page, receipts)) for page in self.own_pages}
         out = []
         for sale in sales:
             try:
@@ -139,7 +142,7 @@ class NavReader:
         pages: Mapping[str, tuple[Page, Grouped]],
     ) -> Snapshot:
         def own(page: Page) -> Sequence[NavRow]:
-            return pages[page.service][1].get(sale.receipt_no, ())
+            return pages[page.service][1].get(sale.receipt_no, ()) if page.service in pages else ()
 
         rows = [staged(page, row) for page, _ in pages.values() for row in own(page)]
         return Snapshot(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from navplugin.nav.contract import PAGES, Field, Naming, Page, expected
+from navplugin.nav.contract import PAGES, Field, Kind, Naming, Page, expected
 from navplugin.simulator.fields import Row
 
 
@@ -29,6 +29,13 @@ class View:
         return {self.named.get(site, site): value for site, value in row.items()}
 
 
+def under_v3(view: View) -> View:
+    """The page as OData V3 types it: a date is a point in time there."""
+    edm = {f.name: "Edm.DateTime" for f in view.page.fields if f.kind is Kind.DATE}
+    page = view.page.under(view.page.service, {f.name: f.alias for f in view.page.fields if f.alias}, edm)
+    return replace(view, page=page, fields={field.name: field for field in page.fields})
+
+
 @cache
 def views(naming: Naming) -> Mapping[str, View]:
     """All pages of the contract by the site's service name."""
@@ -36,6 +43,7 @@ def views(naming: Naming) -> Mapping[str, View]:
     for page in PAGES:
         site = expected(page, naming)
         fields = {field.name: field for field in site.fields}
-        named = {name: own for name, own in zip(site.names, page.names, strict=True) if name != own}
+        own = {caption: field.name for caption, field in page.by_caption().items()}
+        named = {field.name: own[field.caption] for field in site.fields if field.name != own[field.caption]}
         found[site.service] = View(page.service, site, fields, named)
     return found

@@ -5,8 +5,8 @@ A world is a JSON object; a key that is missing is taken from the sample world. 
 retail_category, no_discount} and `disc_offers` {no, percent, items, priority, block_total_discount} are the till's own
 records. `members`, `offers`, `periods` and `setup` hold rows of AIQ_Members, AIQ_TotalDiscountOffers (with `items` and
 `benefits`), AIQ_ValidationPeriods and AIQ_Setup under their OData names; each coupon code of an offer gets its enabled
-store coupon. `personas` and `discounts` are AIQ's records (`simulator.aiq`).
-`settings` {nav, aiq, till}: switches of the three.
+store coupon. `personas` and `discounts` are AIQ's records (`simulator.aiq`). `settings` {nav, aiq, till}: switches of
+the three; those of NAV stand in `simulator.nav_settings`, and `GET /_sim/help` prints them.
 Amounts may be text or numbers, dates are text (2000-01-31).
 """
 
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.nav.contract import Kind
 from navplugin.simulator.fields import FieldError, fields_of
+from navplugin.simulator.nav_settings import check_settings
 from navplugin.simulator.state import State
 
 WORLD = "till.world"
@@ -85,7 +86,8 @@ def demo_world() -> dict[str, Any]:
             _discount("9010", "AP0010", "10% off", 150, percentageValue=10),
         ],
         "setup": [{"Store_No": "S0001", "AIQ_Signup_Terms": TERMS}],
-        "settings": {"nav": {}, "aiq": {"refund": True}, "till": {}},
+        "settings": {"nav": {}, "aiq": {"refund": True, "stores": [{"id": 1, "name": "Sample Store"}]},
+                     "till": {}},
     }  # fmt: skip
 
 
@@ -108,6 +110,8 @@ def load_world(state: State, world: Mapping[str, Any] | None) -> None:
             _put(state, "AIQ_Members", "members", row)
         for offer in _records(whole, "offers"):
             _put_offer(state, offer)
+        for store in state.doc("till.stores", {}):
+            state.put("AIQ_TenderTypes", {"Store_No": store, "Code": "1", "Description": "Cash"})
         for row in _records(whole, "periods"):
             _put(state, "AIQ_ValidationPeriods", "periods", row)
         for row in _records(whole, "setup"):
@@ -156,7 +160,7 @@ def _put_settings(state: State, world: Mapping[str, Any]) -> None:
     company = world["company"]
     if not isinstance(company, str) or not company:
         raise _wrong("'company' is the name of the NAV company.")
-    state.set_doc("nav.settings", {**settings.get("nav", {}), "company": company})
+    state.set_doc("nav.settings", {**check_settings(settings.get("nav", {})), "company": company})
     state.set_doc("aiq.settings", dict(settings.get("aiq", {})))
     state.set_doc(SETTINGS, dict(settings.get("till", {})))
 

@@ -10,13 +10,17 @@ _TRANSACTION = (
     Field("POS Terminal No.", Kind.CODE, 10),
     Field("Transaction No.", Kind.INTEGER),
 )
+_MODIFIED = Field("System Modified At", Kind.DATETIME, optional=True)
+"""Business Central 17 and later; NAV has no such field (nav-webservices.md 11)."""
 _TRANSACTION_KEY = ("Store_No", "POS_Terminal_No", "Transaction_No")
 
 MEMBERS = Page(
     service="AIQ_Members",
     table="Member Contact",
     caption="Member Contact, Member Account and Membership Card",
+    doc="Members with card, account and how they are reached.",
     key=("Card_No",),
+    cursor="System_Modified_At",
     is_query=True,
     fields=(
         Field("Card No.", Kind.CODE, 100),
@@ -30,6 +34,7 @@ MEMBERS = Page(
         Field("Club Code", Kind.CODE, 10),
         Field("Scheme Code", Kind.CODE, 10),
         Field("Blocked", Kind.BOOLEAN),
+        _MODIFIED,
     ),
 )
 
@@ -37,6 +42,7 @@ TRANSACTIONS = Page(
     service="AIQ_Transactions",
     table="Transaction Header",
     caption="Transaction Header",
+    doc="Headers of posted sales.",
     key=_TRANSACTION_KEY,
     cursor="Transaction_No",
     is_query=True,
@@ -63,6 +69,7 @@ TRANS_LINES = Page(
     service="AIQ_TransLines",
     table="Trans. Sales Entry",
     caption="Trans. Sales Entry",
+    doc="Lines of posted sales.",
     key=(*_TRANSACTION_KEY, "Line_No"),
     is_query=True,
     fields=(
@@ -85,6 +92,7 @@ TRANS_DISCOUNTS = Page(
     service="AIQ_TransDiscounts",
     table="Trans. Discount Entry",
     caption="Trans. Discount Entry",
+    doc="Discounts of posted sales, by offer.",
     key=(*_TRANSACTION_KEY, "Line_No", "Offer_Type", "Offer_No"),
     is_query=True,
     fields=(
@@ -103,6 +111,7 @@ TRANS_PAYMENTS = Page(
     service="AIQ_TransPayments",
     table="Trans. Payment Entry",
     caption="Trans. Payment Entry",
+    doc="Payments of posted sales.",
     key=(*_TRANSACTION_KEY, "Line_No"),
     is_query=True,
     fields=(
@@ -118,6 +127,7 @@ TRANS_INFOCODES = Page(
     service="AIQ_TransInfocodes",
     table="Trans. Infocode Entry",
     caption="Trans. Infocode Entry",
+    doc="Infocodes of posted sales: the sale's GUID and its footer.",
     key=(*_TRANSACTION_KEY, "Transaction_Type", "Line_No", "Infocode"),
     is_query=True,
     fields=(
@@ -135,6 +145,7 @@ STAFF = Page(
     service="AIQ_Staff",
     table="Staff",
     caption="Staff",
+    doc="Staff, by these columns only: the table holds passwords.",
     key=("ID",),
     fields=(
         Field("ID", Kind.CODE, 20),
@@ -150,7 +161,9 @@ ITEMS = Page(
     service="AIQ_Items",
     table="Item",
     caption="Item, its barcodes and its status link",
+    doc="Items with category and price.",
     key=("No",),
+    cursor="System_Modified_At",
     is_query=True,
     fields=(
         Field("No.", Kind.CODE, 20),
@@ -162,6 +175,7 @@ ITEMS = Page(
         Field("Sales Unit of Measure", Kind.CODE, 10),
         Field("No Discount Allowed", Kind.BOOLEAN),
         Field("Blocked", Kind.BOOLEAN),
+        _MODIFIED,
     ),
 )
 
@@ -169,6 +183,7 @@ INVENTORY = Page(
     service="AIQ_Inventory",
     table="Inventory Lookup Table",
     caption="Inventory Lookup Table",
+    doc="Stock by store.",
     key=("Item_No", "Variant_Code", "Store_No"),
     cursor="Replication_Counter",
     is_query=True,

@@ -83,7 +83,8 @@ def option_name(option: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order.
+    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order. optional: versions
+    of NAV without it are known; it reads as blank there.
 
     A site may have another name or EDM type for it: `alias` and `alias_edm`, set by `Page.under`.
     """
@@ -93,6 +94,7 @@ class Field:
     length: int = 0
     writer: Writer = Writer.NAV
     options: tuple[str, ...] = ()
+    optional: bool = False
     alias: str = ""
     alias_edm: str = ""
 
@@ -111,7 +113,7 @@ class Field:
 class Page:
     """A published page or query. `key` holds OData names in key order; `cursor` the field that orders changes.
 
-    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads).
+    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads). `doc`: what it is for.
     """
 
     service: str
@@ -119,6 +121,7 @@ class Page:
     caption: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
+    doc: str = ""
     rights: str = ""
     cursor: str = ""
     is_query: bool = False
@@ -137,9 +140,18 @@ class Page:
         key = tuple(names.get(name, name) for name in self.key)
         return replace(self, service=service, key=key, cursor=names.get(self.cursor, self.cursor), fields=fields)
 
+    def object_kind(self, *, soap: bool = False) -> str:
+        """What an administrator publishes. SOAP publishes no queries (nav-webservices.md 2)."""
+        return "query" if self.is_query and not soap else "page"
+
     def without(self, captions: Collection[str]) -> Page:
         """The page without these fields: a site's version has none of them."""
-        return replace(self, fields=tuple(f for f in self.fields if f.caption not in captions))
+        kept = tuple(f for f in self.fields if f.caption not in captions)
+        return replace(self, fields=kept, cursor=self.cursor if self.cursor in {f.name for f in kept} else "")
+
+    def by_caption(self) -> dict[str, Field]:
+        """Fields by NAV caption, which no site changes."""
+        return {f.caption: f for f in self.fields}
 
     def field(self, name: str) -> Field:
         """The field with this OData name; KeyError when the page has none."""
