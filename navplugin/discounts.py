@@ -47,9 +47,12 @@ class Terms:
     precision: Decimal = CENT
 
 
+USUAL = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What triggers look at beside the lines: the store's price groups, the member's club and scheme, the store time."""
+    """What triggers look at beside the lines: price groups of the store, club and scheme of the member, store time."""
 
     price_groups: tuple[str, ...] = ()
     club: str = ""

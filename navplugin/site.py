@@ -20,7 +20,7 @@ from navplugin.rulefiles import read_folder
 DEFAULTS = "defaults"
 SUFFIX = ".txt.j2"
 TEMPLATES = ("wallet", "signup", "plain")
-"""Receipt templates that a site must have: members, other people, sales without a member. Others may lie beside them."""
+"""Receipt templates that a site must have: members, other people, sales without a member. Others may lie beside."""
 NO_FOOTER = "none"
 
 

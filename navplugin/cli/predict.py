@@ -1,4 +1,4 @@
-"""`navplugin predict`: a basket and offers as JSON in, what NAV should give out as JSON. For people: `--format text`."""
+"""`navplugin predict`: a basket and offers as JSON in, what NAV should give as JSON out; text for people."""
 
 from __future__ import annotations
 

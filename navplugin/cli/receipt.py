@@ -85,10 +85,10 @@ def preview(
 
 def check(
     folder: Annotated[Path, typer.Argument(help="Folder of receipt templates.")] = Path("receipt_templates"),
-    width: Annotated[int | None, typer.Option(help="Characters on a line; all that printers have if not given.")] = None,
+    width: Annotated[int | None, typer.Option(help="Characters on a line; all that printers have if left out.")] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Render all templates for all sample stores on all papers: names, filters, widths, links; every problem at once."""
+    """Render all templates for all sample stores on all papers: every problem of names, widths and links at once."""
     if not folder.is_dir():
         fail(f"there is no folder {folder}")
     if width is not None and width not in WIDTHS:
@@ -191,7 +191,7 @@ def _folder(config: Path | None) -> Path:
     if config is not None:
         loaded = load_site(config)
         if loaded.site is not None:
-            return config.resolve().parent / loaded.site.profile.worker["receipt-templates"]
+            return config.resolve().parent / str(loaded.site.profile.worker["receipt-templates"])
     here = Path("receipt_templates")
     return here if here.is_dir() else defaults_folder("receipt_templates")
 

@@ -154,7 +154,7 @@ STORE = (
     Setting("signup-url", _link, "", "link of the sign-up QR code; empty = AIQ's link with the uid"),
     Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
     Setting("paper-mm", _one_of("58", "80"), "", "receipt paper; empty = 58 for 32 characters, else 80"),
-    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to; decides which accents print"),
+    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to"),
     Setting("footer-unknown", _text, "signup", "receipt template until the worker has looked, or none"),
     Setting("footer-no-member", _text, "plain", "receipt template of a sale without a member, or none"),
     Setting("qr-mode", _one_of("Bitmap", "Native", "TextOnly"), "Bitmap", "how the printer prints the QR code"),
@@ -307,7 +307,8 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             problems.append(_problem(section, "refused-settings", message, hint))
         if store["paper-mm"] == "58" and int(store["receipt-width"]) > 42:
             message = f"receipt-width = {store['receipt-width']} does not fit on paper-mm = 58"
-            problems.append(_problem(section, "refused-settings", message, "58 mm has 32 characters, 42 in small print"))
+            hint = "58 mm of paper has 32 characters, 42 in small print"
+            problems.append(_problem(section, "refused-settings", message, hint))
     return problems
 
 

@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from navplugin.core.problems import Level, Problem, Span, did_you_mean
 
 CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE = (chr(0xE000 + n) for n in range(9))
-"""Marks in the rendered text: how a line is printed, from which line of the template it comes, that a value is in it."""
+"""Marks in the rendered text: how a line is printed, from which line of the template it is, that it has a value."""
 MARKS = frozenset((CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE))
 
 _HEADER = re.compile(r"\s*\{#-?\s*receipt:(?P<words>[^\n]*?)-?#\}")

@@ -180,7 +180,7 @@ def test_which_widths_a_paper_bears(mm: int, width: int, fits: bool, cell: int) 
     assert (Paper(mm, width).fits, Paper(mm, width).cell) == (fits, cell)
 
 
-# ---- code pages: what-users-expect.md 55 -----------------------------------------------------------------------------
+# ---- code pages: what-users-expect.md 55 ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_line_that_grows_by_its_currency_code_is_measured_as_it_prints() -> No
     assert "the line has 41 characters" in said("€" + "y" * 38)[-1]
 
 
-# ---- links and sizes: what-users-expect.md 51 to 53 --------------------------------------------------------------------
+# ---- links and sizes: what-users-expect.md 51 to 53 -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_the_terminal_shows_a_whole_code(path: str) -> None:
     assert not any(any(row[:4]) or any(row[-4:]) for row in rows)
 
 
-# ---- what prints where a template fails ------------------------------------------------------------------------------
+# ---- what prints where a template fails -----------------------------------------------------------------------------
 
 
 def test_the_bare_footer_always_has_something_to_print() -> None:
