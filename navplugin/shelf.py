@@ -86,7 +86,7 @@ class RuleShelf:
 
     def _put(self, published: RuleSet) -> _Books | None:
         if self._books.get(published.hash) is None:
-            book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files])
+            book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files], None)
             self._books[published.hash] = self._for_stores(book) if book is not None else None
         return self._books[published.hash]
 

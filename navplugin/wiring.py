@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from navplugin.claims import Policy
 from navplugin.core.errors import Misconfigured
 from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
-from navplugin.core.ports import LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.ports import JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
@@ -45,9 +45,6 @@ from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
-
-NO_MEMBER, NOT_A_MEMBER = "plain", "signup"
-"""Templates of AIQ_Setup: Footer_No_Member, and Footer_Unknown until the worker has decided."""
 
 
 class SystemClock:
@@ -84,6 +81,9 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
                 publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
             )
 
+        for alarm in site.alarms:
+            log.error("%s", alarm)
+            ledger.add_report("", alarm, clock.now())
         if watch_only:
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
@@ -152,6 +152,11 @@ def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
     )
 
 
+def open_reader(site: Site) -> JournalReader:
+    """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
+    return connect(nav_settings(site))[0]
+
+
 def nav_settings(site: Site) -> NavSettings:
     """How NAV is reached, as the profile says. Misconfigured when the key cannot be had."""
     nav = site.profile.nav
@@ -207,8 +212,8 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
         "Fresh_Seconds": int(v["fresh-seconds"]),
         "Wait_ms": int(v["wait-ms"]),
         "QR_Mode": v["qr-mode"],
-        "Footer_No_Member": footers[NO_MEMBER].code,
-        "Footer_Unknown": footers[NOT_A_MEMBER].code,
+        "Footer_No_Member": footers[v["footer-no-member"]].code if v["footer-no-member"] in footers else "",
+        "Footer_Unknown": footers[v["footer-unknown"]].code if v["footer-unknown"] in footers else "",
     }
 
 
@@ -231,7 +236,7 @@ def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rul
     then. Raises Misconfigured where neither can be used."""
     published = rules.in_force()
     if published is not None:
-        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files])
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files], None)
         if book is not None:
             _say_what_waits(site, published.hash)
             return book, published.number

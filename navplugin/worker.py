@@ -12,6 +12,7 @@ from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
     Fatal,
+    Misconfigured,
     Missing,
     NavpluginError,
     ProtocolError,
@@ -38,8 +39,9 @@ from navplugin.core.model import (
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
 from navplugin.cursors import MarkCursor
-from navplugin.discounts import differences
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.figures import save_figures
+from navplugin.mismatch import compare, figures_of, return_differences
 from navplugin.people import Answer, People
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
 from navplugin.settle import Cashbox, Purse
@@ -86,11 +88,12 @@ class TickReport:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """What administrators keep in NAV: offers, and the AIQ Signup Terms by store."""
+    """What administrators keep in NAV: offers, the AIQ Signup Terms by store, items that take no discount."""
 
     read_at: datetime
     offers: tuple[Offer, ...]
     terms: Mapping[str, str]
+    no_discount_items: frozenset[str]
 
 
 class Worker:
@@ -274,6 +277,7 @@ class Worker:
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
             history=self.company.history(sale, store),
+            no_discount_items=self._read_setup().no_discount_items,
         )
 
     def _read_setup(self) -> _Setup:
@@ -281,8 +285,17 @@ class Worker:
         if self._setup is None or now - self._setup.read_at > self.company.setup_lifetime:
             rows = self.reader.read_setup()
             terms = {no: str(row.get("AIQ_Signup_Terms") or "") for no, row in rows.items()}
-            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms)
+            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms, self._read_no_discount_items())
         return self._setup
+
+    def _read_no_discount_items(self) -> frozenset[str]:
+        """A site may not publish its items; then the prediction takes every item for one that may be discounted."""
+        try:
+            rows = self.reader.read_rows("AIQ_Items", {"No_Discount_Allowed": True})
+        except (Missing, Misconfigured) as gone:
+            self._say_once(f"items that take no discount are not known ({gone}); predictions may be too high for them")
+            return frozenset()
+        return frozenset(str(row.fields["No"]) for row in rows)
 
     def _purse(self, member_card_no: str, answer: Answer) -> Purse:
         wallet = answer.wallet or self.people.cached_wallet(member_card_no)
@@ -339,14 +352,8 @@ class Worker:
         if decision.trace:
             body = self.company.save_trace(situation, decision)
             self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
-        differing = differences(
-            situation.snapshot,
-            situation.offers,
-            minimum_judged=situation.store.minimum_judged,
-            reached=situation.store.reached,
-            precision=situation.store.currency_precision,
-        )
-        for text in (*decision.reports, *differing):
+        figures = save_figures(self.ledger, figures_of(situation), now)
+        for text in (*decision.reports, *compare(figures, situation.store.currency_precision)):
             self.ledger.add_report(sale.receipt_no, text, now)
 
     def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:
@@ -361,6 +368,9 @@ class Worker:
         sold = next(iter(self.reader.read_snapshots([sold_row])), None) if sold_row else None
         if sold is None:
             return False
+        if sold.posted is not None:
+            for text in return_differences(sold.posted, posted, store.currency_precision):
+                self.ledger.add_report(posted.receipt_no, text, self.clock.now())
         if not sold_back_in_full(sold, returned):
             text = f"part of this sale was returned on {posted.receipt_no}; its wallet discount stays"
             self.ledger.add_report(posted.refund_receipt_no, text, self.clock.now())

@@ -50,7 +50,7 @@ def rules_in_force(loaded: Loaded, looker: Looker) -> Rulebook:
     """The published rules; those of the folder where none are published."""
     published = looker.rules.in_force() if looker.rules is not None else None
     if published is not None:
-        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files])
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files], None)
         if book is not None:
             return book
     if loaded.site is None or loaded.site.rules.book is None:

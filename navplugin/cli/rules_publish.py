@@ -99,7 +99,7 @@ def rollback(
     profile = read_config(config)
     with open_ledger(config, profile) as (_, ledger):
         target = _target(ledger, to)
-        book, problems = load_rulebook([(f"rules/{name}", data) for name, data in target.files])
+        book, problems = load_rulebook([(f"rules/{name}", data) for name, data in target.files], None)
         if book is None:
             emit_problems(problems, len(target.files), form, loaded="This version cannot use them any more.")
             raise typer.Exit(int(Exit.PROBLEMS))

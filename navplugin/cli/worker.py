@@ -14,7 +14,6 @@ import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
 from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
-from navplugin.core.problems import has_errors
 from navplugin.site import Site, load_site
 from navplugin.wire import quiet_logs
 from navplugin.wiring import wire
@@ -40,7 +39,7 @@ def run(
     """
     _log_to_stderr()
     loaded = load_site(config, rules_may_wait=True)
-    if loaded.site is None or has_errors(loaded.problems):
+    if loaded.site is None:
         raise typer.Exit(int(emit_problems(loaded.problems, loaded.files, Format.TEXT)))
     if loaded.site.rules.book is None:
         emit_problems(loaded.site.rules.problems, loaded.files, Format.TEXT, loaded="Published rules go on.")

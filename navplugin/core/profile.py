@@ -45,6 +45,11 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+WALLET_LINK, SIGNUP_LINK = "https://lab.alpineiq.com/wallet/{uid}", "https://lab.alpineiq.com/joinMembers/{uid}"
+"""Links of the QR codes where a store names none (aiq-api.md 8)."""
+CODE_PAGES = ("cp437", "cp850", "cp852", "cp858", "cp860", "cp863", "cp865", "cp1252", "iso8859-15")
+
+
 def _link(value: str) -> str:
     if not value.startswith(("https://", "http://")) or len(value) > 250 or any(c.isspace() for c in value):
         raise BadValue("a link that begins with https://, at most 250 characters, no blanks")
@@ -74,6 +79,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip().upper() for word in value.split(",") if word.strip())
 
 
 def _yes_no(value: str) -> bool:
@@ -149,9 +158,14 @@ STORE = (
     Setting("language", _text, "en", "language of prompts and texts"),
     Setting("closing-time", _clock_time, "", "when the store closes, 21:00; for the fact Minutes To Closing"),
     Setting("aiq-store", _text, "", "name of the store in AIQ"),
-    Setting("wallet-url", _link, None, "link of the wallet QR code"),
-    Setting("signup-url", _link, None, "link of the sign-up QR code"),
+    Setting("price-groups", _words, (), "price groups of the store beside ALL and its number, with commas"),
+    Setting("wallet-url", _link, "", "link of the wallet QR code; empty = AIQ's link with the uid"),
+    Setting("signup-url", _link, "", "link of the sign-up QR code; empty = AIQ's link with the uid"),
     Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
+    Setting("paper-mm", _one_of("58", "80"), "", "receipt paper; empty = 58 for 32 characters, else 80"),
+    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to"),
+    Setting("footer-unknown", _text, "signup", "receipt template until the worker has looked, or none"),
+    Setting("footer-no-member", _text, "plain", "receipt template of a sale without a member, or none"),
     Setting("qr-mode", _one_of("Bitmap", "Native", "TextOnly"), "Bitmap", "how the printer prints the QR code"),
     Setting("redeem-at", _one_of("posted", "total", "select"), "posted", "when the points are taken"),
     Setting("short", _one_of("ask", "take", "release"), "ask", "what when a discount gives less than promised"),
@@ -192,9 +206,13 @@ class Profile:
             language=v["language"],
             aiq_store=v["aiq-store"],
             closing_time=v["closing-time"],
-            wallet_url=v["wallet-url"],
-            signup_url=v["signup-url"],
+            wallet_url=v["wallet-url"] or WALLET_LINK.format(uid=self.aiq["uid"]),
+            signup_url=v["signup-url"] or SIGNUP_LINK.format(uid=self.aiq["uid"]),
             receipt_width=int(v["receipt-width"]),
+            paper_mm=int(v["paper-mm"] or ("58" if v["receipt-width"] == "32" else "80")),
+            code_page=v["code-page"],
+            qr_mode=v["qr-mode"],
+            price_groups=v["price-groups"],
             redeem_at=v["redeem-at"],
             short=v["short"],
             minimum_judged=v["minimum-judged"],
@@ -296,6 +314,10 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
         if early and worker["refund"] == "manual" and not worker["accept-manual-refunds"]:
             message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
+            problems.append(_problem(section, "refused-settings", message, hint))
+        if store["paper-mm"] == "58" and int(store["receipt-width"]) > 42:
+            message = f"receipt-width = {store['receipt-width']} does not fit on paper-mm = 58"
+            hint = "58 mm of paper has 32 characters, 42 in small print"
             problems.append(_problem(section, "refused-settings", message, hint))
     return problems
 

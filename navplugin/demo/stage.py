@@ -22,7 +22,7 @@ from navplugin.simulator.world import load_world
 from navplugin.site import defaults_folder
 
 WALLET_URL = "https://lab.alpineiq.com/wallet/1234"
-SIGNUP_URL = "https://lab.alpineiq.com/join/1234"
+SIGNUP_URL = "https://lab.alpineiq.com/joinMembers/1234"
 PATIENCE_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.05
 _PATHS = {"odata": "ODataV4", "soap": "WS"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Connection, Index, Integer, MetaData, Table, Text, UniqueConstraint, select
 
-VERSION = 1
+VERSION = 2
 METADATA = MetaData()
 
 META = Table("meta", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -131,6 +131,21 @@ REPORT = Table(
     UniqueConstraint("company", "receipt_no", "text"),
 )
 
+FIGURE = Table(
+    "figure",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("sale_guid", Text, primary_key=True),
+    Column("offer_no", Text, primary_key=True),
+    Column("coupon_code", Text, nullable=False),
+    Column("predicted", Text, nullable=False),
+    Column("at_total", Text),
+    Column("posted", Text),
+    Column("changed_at", Text, nullable=False),
+)
+"""What each offer was to give on a receipt, and what NAV gave (version 2)."""
+
 
 def read_version(connection: Connection) -> int:
     """The schema version of an existing ledger, 0 for an empty database."""
@@ -141,7 +156,10 @@ def read_version(connection: Connection) -> int:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the ledger to VERSION, step by step, never back."""
-    if read_version(connection) == 0:
-        METADATA.create_all(connection)
+    """Bring the ledger to VERSION, step by step, never back. A table that is new in a version is made where missing."""
+    before = read_version(connection)
+    METADATA.create_all(connection)
+    if before == 0:
         connection.execute(META.insert().values(name="version", value=str(VERSION)))
+    elif before < VERSION:
+        connection.execute(META.update().where(META.c.name == "version").values(value=str(VERSION)))

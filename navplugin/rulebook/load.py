@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -13,7 +13,7 @@ from navplugin.rulebook.facts import FACTS
 from navplugin.rulebook.facts.look import Fact
 from navplugin.rulebook.facts.texts import Text
 from navplugin.rulebook.load_parts import Findings
-from navplugin.rulebook.load_rules import read_rule, read_stack, warn_of_ties
+from navplugin.rulebook.load_rules import FOOTERS, read_rule, read_stack, warn_of_ties
 from navplugin.rulebook.load_texts import read_made_fact, read_text
 from navplugin.rulebook.review import review_rules
 
@@ -38,17 +38,20 @@ class _Reading:
     places: dict[tuple[str, str], Span] = field(default_factory=dict)
 
 
-def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, tuple[Problem, ...]]:
+def load_rulebook(
+    files: Sequence[tuple[str, bytes]], footers: Collection[str] | None = FOOTERS
+) -> tuple[Rulebook | None, tuple[Problem, ...]]:
     """Read rule files. files: (path as problems show it, content); .../stores/<Store No.>/x.ini is that store's layer.
+    footers: the receipt templates that a rule may name; None = any, for a set that was checked when it was published.
 
     The rulebook is None where there is an error; warnings alone do not stop it.
     """
     read = [(store_of(path), read_ini(path, data)) for path, data in sorted(files)]
     found = Findings([p for _, ini in read for p in ini.problems])
-    shared = _read_layer([ini for store, ini in read if not store], None, found)
+    shared = _read_layer([ini for store, ini in read if not store], None, footers, found)
     layers = {}
     for store in sorted({store for store, _ in read if store}):
-        own = _read_layer([ini for name, ini in read if name == store], shared, found)
+        own = _read_layer([ini for name, ini in read if name == store], shared, footers, found)
         layers[store] = _layer(own)
     _check_empty([ini for _, ini in read], found)
     base = _layer(shared)
@@ -80,7 +83,9 @@ def store_of(path: str) -> str:
     return parts[-2].upper() if len(parts) >= 3 and parts[-3].casefold() == "stores" else ""
 
 
-def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Findings) -> _Reading:
+def _read_layer(
+    files: Sequence[IniFile], below: _Reading | None, footers: Collection[str] | None, found: Findings
+) -> _Reading:
     """The sections of one layer: facts first, then texts, then what uses them."""
     own = _Reading()
     sections: dict[str, list[tuple[str, Section]]] = {kind: [] for kind in (*KINDS, "")}
@@ -104,7 +109,7 @@ def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Finding
         if stack is not None:
             own.stacks[name] = stack
     for name, section in sections[""]:
-        rule = read_rule(section, facts, texts, found)
+        rule = read_rule(section, facts, texts, footers, found)
         if rule is not None:
             own.rules[name] = rule
     if len(own.rules) > MAX_RULES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 from navplugin.core.inifile import Entry, Section
@@ -28,19 +28,25 @@ from navplugin.rulebook.load_parts import (
 from navplugin.rulebook.verbs import Argument, Verb
 
 KEEPS = ("at-most", "largest", "smallest", "first-chosen")
-FOOTERS = ("wallet", "signup", "plain")
-"""Receipt templates that a site has (navplugin.site)."""
+FOOTERS = ("wallet", "signup", "plain", "bilingual")
+"""Receipt templates that ship (receipt_templates/)."""
 _KEEP = re.compile(r"([a-z-]+)\s+([0-9]{1,3})")
 
 
-def read_rule(section: Section, facts: Mapping[str, Fact], texts: Mapping[str, Text], found: Findings) -> Rule | None:
-    """One rule; None where it cannot be used, with every problem of it found."""
+def read_rule(
+    section: Section,
+    facts: Mapping[str, Fact],
+    texts: Mapping[str, Text],
+    footers: Collection[str] | None,
+    found: Findings,
+) -> Rule | None:
+    """One rule; None where it cannot be used, with every problem of it found. footers: None = any name is taken."""
     check_keys(section, ("on", "then", "priority", "replaces", *SWITCH_KEYS), found, "a rule")
     check_words(section, ("if", "unless"), found, "a rule")
     moment = _moment(section, found)
     then = require(section, "then", found, "the rule", "then = report")
     conditions = read_conditions(section, facts, moment.about if moment else None, found)
-    calls = _calls(then, moment, texts, found) if then else ()
+    calls = _calls(then, moment, texts, footers, found) if then else ()
     priority = read_priority(section.get("priority"), found)
     switch = read_switch(section, found)
     if moment is None or not calls:
@@ -62,7 +68,9 @@ def _moment(section: Section, found: Findings) -> Moment | None:
     return moment
 
 
-def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found: Findings) -> tuple[Call, ...]:
+def _calls(
+    then: Entry, moment: Moment | None, texts: Mapping[str, Text], footers: Collection[str] | None, found: Findings
+) -> tuple[Call, ...]:
     calls: list[Call] = []
     at = 0
     for piece in then.value.split(","):
@@ -71,7 +79,7 @@ def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found:
             then.value_span.path, then.value_span.line, then.value_span.col + at + lead, len(piece.strip()) or 1
         )
         at += len(piece) + 1
-        call = _call(piece.strip(), span, moment, texts, found)
+        call = _call(piece.strip(), span, moment, texts, footers, found)
         if call is None:
             continue
         rival = next((c for c in calls if c.verb.slot and c.verb.slot == call.verb.slot), None)
@@ -82,7 +90,14 @@ def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found:
     return tuple(calls)
 
 
-def _call(piece: str, span: Span, moment: Moment | None, texts: Mapping[str, Text], found: Findings) -> Call | None:
+def _call(
+    piece: str,
+    span: Span,
+    moment: Moment | None,
+    texts: Mapping[str, Text],
+    footers: Collection[str] | None,
+    found: Findings,
+) -> Call | None:
     name, _, word = piece.partition(" ")
     word = word.strip()
     verb = verbs.BY_NAME.get(name)
@@ -101,8 +116,9 @@ def _call(piece: str, span: Span, moment: Moment | None, texts: Mapping[str, Tex
         found.error(span, "bad-argument", f"'{name}' needs {verb.argument.value}", f"write '{name} NAME'")
         return None
     if verb.argument is Argument.TEMPLATE:
-        if word not in FOOTERS:
-            found.error(span, "unknown-template", f"no receipt template '{word}'", did_you_mean(word, FOOTERS))
+        if footers is not None and word not in footers:
+            hint = did_you_mean(word, tuple(footers))
+            found.error(span, "unknown-template", f"no receipt template '{word}'", hint)
             return None
         return Call(verb, word, "")
     if word:

@@ -70,7 +70,7 @@ def _expectations() -> str:
 def _codes() -> str:
     shown = {x.code: (_lines(x.wrong), _lines(x.right)) for x in EXAMPLES}
     where = {code: (f"({place})", "") for code, place in ELSEWHERE.items()}
-    rows = [(f"`{code}`", doc, *{**where, **shown}[code]) for code, doc in CODES]
+    rows = [(f"`{code}`", doc, *{**where, **shown}.get(code, ("", ""))) for code, doc in CODES]
     return _table(("code", "what is wrong", "wrong", "right"), rows)
 
 

@@ -115,7 +115,7 @@ def test_offers_come_with_their_items_and_steps(state: State, reader: NavReader,
                                           "Coupon_Code": "AP0004", "Amount_to_Trigger": 50})  # fmt: skip
     state.put("AIQ_TotalDiscountOffers", {"No": "MB1", "Type": "Multibuy"})
     state.put("AIQ_TotalDiscountOfferItems", {"Offer_No": "TD1", "Line_No": 1, "Type": "Item", "No": "I1"})
-    state.put("AIQ_TotalDiscountOfferItems", {"Offer_No": "TD1", "Line_No": 2, "Type": "Item Category", "No": "C"})
+    state.put("AIQ_TotalDiscountOfferItems", {"Offer_No": "TD1", "Line_No": 2, "Type": "Special Group", "No": "C"})
     for step, value in ((100, Decimal("10.00")), (75, Decimal("5.5"))):
         state.put("AIQ_TotalDiscountOfferBenefits", {"Offer_No": "TD1", "Step_Amount": step, "Type": "Discount",
                                                      "Value_Type": "Discount Amount", "Value": value})  # fmt: skip
@@ -126,7 +126,7 @@ def test_offers_come_with_their_items_and_steps(state: State, reader: NavReader,
     ]  # fmt: skip
     assert offer.trigger == 75
     reader.read_offers()
-    assert [r.getMessage() for r in caplog.records if "Item Category" in r.getMessage()] != []
+    assert [r.getMessage() for r in caplog.records if "Special Group" in r.getMessage()] != []
     assert len([r for r in caplog.records if "TD1" in r.getMessage()]) == 1
 
 

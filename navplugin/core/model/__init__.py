@@ -36,6 +36,7 @@ from navplugin.core.model.sale import (
     LoyaltyStatus,
     Member,
     Offer,
+    OfferLine,
     PostedDiscount,
     PostedSale,
     Prompt,
@@ -46,6 +47,7 @@ from navplugin.core.model.sale import (
     StaffAction,
     StagedRow,
     StatusRow,
+    Validity,
 )
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "LoyaltyStatus",
     "Member",
     "Offer",
+    "OfferLine",
     "Op",
     "Persona",
     "Points",
@@ -79,6 +82,7 @@ __all__ = [
     "StagedRow",
     "StatusRow",
     "StoreSettings",
+    "Validity",
     "Verdict",
     "Wallet",
     "WalletDiscount",

@@ -73,6 +73,25 @@ OFFER_BENEFITS = Page(
     ),
 )
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+VALIDATION_PERIODS = Page(
+    service="AIQ_ValidationPeriods",
+    table="Validation Period",
+    caption="Validation Period",
+    doc="When an offer holds: days, weekdays, times.",
+    key=("ID",),
+    fields=(
+        Field("ID", Kind.CODE, 10),
+        Field("Description", Kind.TEXT, 100),
+        Field("Starting Date", Kind.DATE),
+        Field("Ending Date", Kind.DATE),
+        Field("Starting Time", Kind.TIME),
+        Field("Ending Time", Kind.TIME),
+        *(Field(day, Kind.BOOLEAN) for day in WEEKDAYS),
+    ),
+)
+
 COUPONS = Page(
     service="AIQ_Coupons",
     table="Coupon Header",
@@ -135,4 +154,4 @@ TENDER_TYPES = Page(
     ),
 )
 
-PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, COUPONS, GRANTS, TENDER_TYPES)
+PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, VALIDATION_PERIODS, COUPONS, GRANTS, TENDER_TYPES)

@@ -56,7 +56,8 @@ def _coupons_on_sale(look: Look) -> Iterable[Record] | None:
     journal = look.situation.snapshot.journal
     if journal is None:
         return None
-    return [{"Coupon Code": x.coupon_code, "Description": x.description} for x in journal.coupons]
+    lines = [x for x in journal.lines if x.entry_type == "Coupon" and not x.voided]
+    return [{"Coupon Code": x.coupon_code, "Description": x.description} for x in lines]
 
 
 def _wallet_discounts(look: Look) -> Iterable[Record] | None:
