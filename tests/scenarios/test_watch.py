@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,9 @@ from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State, _Stored
-from navplugin.simulator.world import load_world
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    """What NAV and AIQ hold: the demo's world."""
-    opened = State(tmp_path / "simulator")
-    load_world(opened, None)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    """NAV and AIQ."""
-    one = Server(state)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

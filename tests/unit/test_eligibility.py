@@ -15,7 +15,7 @@ from navplugin.discounts import Given, Nothing
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.facts import FACTS, look_at
-from tests.unit.rule_sales import sale, shipped, want
+from tests.unit.rule_sales import RULES, book_of, sale, shipped, want
 
 D = Decimal
 LINES = ("line A = 75.00 in FLOWER", "line B = 50.00 less 5.00 in VAPE")
@@ -147,3 +147,15 @@ def test_validity_is_that_of_the_stores_own_clock() -> None:
     assert gives(denver, "AP0001").amount == D(10)
     utc = replace(situation, store=replace(situation.store, time_zone="UTC"))
     assert gives(utc, "AP0001").why is Nothing.VALIDITY
+
+
+def test_the_rule_for_no_code_while_unknown_stands_in_the_shipped_file_and_does_so() -> None:
+    """rules/footer.ini, as a store would take the marks off; what-users-expect.md 50."""
+    text = (RULES / "footer.ini").read_text("utf-8")
+    rule = text[text.index("# [Footer: none") :].replace("# ", "")
+    book = book_of(text[: text.index("# A store that")] + rule)
+    footers = {}
+    for status in ("Member", "Unknown", "Several", "no answer"):
+        found = want(decide(book, sale(f"loyalty = {status}"), BuiltinMatcher()), "AIQ_Sale")
+        footers[status] = found.fields["Footer_Code"].partition("-")[0] if found else "as it is"
+    assert footers == {"Member": "WALLET", "Unknown": "SIGNUP", "Several": "SIGNUP", "no answer": ""}
