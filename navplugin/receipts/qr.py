@@ -93,7 +93,7 @@ def qr_png(code: Symbol) -> bytes:
 
 
 def qr_blocks(payload: str) -> list[str]:
-    """The same modules for a terminal, two rows of them in a line of characters; dark modules are blank, as its background is."""
+    """The same modules for a terminal, two rows of them in a line of characters. Dark modules are blank: so is it."""
     _, matrix = _best(payload)
     pairs = [
         (matrix[n], matrix[n + 1] if n + 1 < len(matrix) else [False] * len(matrix)) for n in range(0, len(matrix), 2)
