@@ -70,6 +70,8 @@ def preview(
         raise typer.Exit(int(emit_problems(sheet.footer.problems, 1, form)))
     for problem in sheet.footer.problems if sheet.footer else ():
         err.print(str(problem), markup=False)
+    if sheet.store.qr_mode == "TextOnly":
+        sheet.lines = tuple(line for line in sheet.lines if line.kind not in ("QR", "Image"))
     _write_files(sheet, png, escpos)
     rows = sheet.footer.rows if sheet.footer else ()
     if form is Format.JSON:
