@@ -175,6 +175,13 @@ def test_a_template_says_for_how_wide_a_line_it_is_made() -> None:
     assert "the template is for lines of 42 characters, store S0001 has 40" in problem
 
 
+@pytest.mark.parametrize("word", ["widht=42", "width=wide", "42"])
+def test_a_misspelt_first_line_is_not_lost_in_silence(word: str) -> None:
+    (problem,) = said(f"{{# receipt: {word} #}}\nx")
+    assert f"error unknown-key: '{word}' says nothing in the template's first line; write width=42" in problem
+    assert problem.startswith("t.j2:1:13:")
+
+
 @pytest.mark.parametrize(("mm", "width", "fits", "cell"), [(58, 32, True, 12), (58, 42, True, 9), (58, 44, False, 9),
                                                            (80, 48, True, 12), (80, 40, True, 12)])  # fmt: skip
 def test_which_widths_a_paper_bears(mm: int, width: int, fits: bool, cell: int) -> None:
