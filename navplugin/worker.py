@@ -128,7 +128,6 @@ class Worker:
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
-            self._again.discard(receipt)
             try:
                 due, done = self._process(snapshot)
             except Fatal:
@@ -148,18 +147,14 @@ class Worker:
     def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
         """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
         try:
-            return self.reader.read_snapshots(sales)
-        except ProtocolError:
-            if len(sales) == 1:
-                raise
-        found: list[Snapshot] = []
-        for sale in sales:
-            try:
-                found += self.reader.read_snapshots([sale])
-            except ProtocolError as problem:
-                self._say_once(f"receipt {sale.receipt_no}: {problem}")
-                report.failures.append(str(problem))
-                self._again.add(sale.receipt_no)
+            found = self.reader.read_snapshots(sales)
+        except ProtocolError as problem:
+            if len(sales) > 1:
+                return [one for sale in sales for one in self._snapshots([sale], report)]
+            self._say_once(f"receipt {sales[0].receipt_no}: {problem}")
+            report.failures.append(str(problem))
+            return []
+        self._again -= {sale.receipt_no for sale in sales}
         return found
 
     def _save_mark(self) -> None:
@@ -175,6 +170,7 @@ class Worker:
         now = self.clock.now()
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
         wanted = set(self._again)
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
