@@ -24,6 +24,7 @@ from navplugin.core.model import (
     Decision,
     Effect,
     End,
+    History,
     LoyaltyStatus,
     Offer,
     Op,
@@ -57,6 +58,7 @@ class Company:
     """A store group: what the tick needs to know of one NAV company.
 
     decide: the pure rulebook, from a situation to a decision. save_trace: turns a decision into text for the ledger.
+    history: what happened before a sale, as far as its rules ask. note: is told each row that was written.
     setup_lifetime: how old offers and AIQ Signup Terms may be when a sale is decided.
     """
 
@@ -65,6 +67,8 @@ class Company:
     footer_codes: Mapping[str, Mapping[str, str]]
     decide: Callable[[Situation], Decision]
     save_trace: Callable[[Situation, Decision], str]
+    history: Callable[[Sale, StoreSettings], History] = lambda sale, store: History()
+    note: Callable[[Sale, Effect], None] = lambda sale, effect: None
     setup_lifetime: timedelta = timedelta(seconds=15)
 
 
@@ -224,7 +228,7 @@ class Worker:
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
         effects += [self._finish(action, snapshot, answer, decision) for action in actions]
-        done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
+        done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
             due = self._give_back(snapshot, store) or due
@@ -268,6 +272,7 @@ class Worker:
             offers=self._read_setup().offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
+            history=self.company.history(sale, store),
             no_discount_items=self._read_setup().no_discount_items,
         )
 
@@ -320,11 +325,12 @@ class Worker:
             fields.update(Status="Failed", Error_Text=why)
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
-    def _carry_out(self, receipt_no: str, effect: Effect) -> bool:
+    def _carry_out(self, sale: Sale, effect: Effect) -> bool:
         """Ledger, NAV, ledger. After a conflict the next tick decides anew; other failures end the turn."""
-        number = self.ledger.begin_effect(receipt_no, effect, self.clock.now())
+        number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())
         try:
             self.writer.write(effect)
+            self.company.note(sale, effect)
             outcome = "done"
         except AlreadyThere:
             outcome = "there-already"
