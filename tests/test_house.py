@@ -24,7 +24,7 @@ LAYERS = (
     ("navplugin.rulebook.facts",),
     ("navplugin.rulebook.verbs",),
     ("navplugin.rulebook",),
-    ("navplugin.nav.contract", "navplugin.claims", "navplugin.claim_view", "navplugin.reconcile",
+    ("navplugin.nav.contract", "navplugin.claims", "navplugin.openings", "navplugin.claim_view", "navplugin.reconcile",
      "navplugin.receipts.layout", "navplugin.receipts.template", "navplugin.receipts.qr", "navplugin.receipts.footer"),
     ("navplugin.wire", "navplugin.nav", "navplugin.loyalty", "navplugin.ledger", "navplugin.receipts",
      "navplugin.secret", "navplugin.rulefiles"),
