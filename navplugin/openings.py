@@ -21,6 +21,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO
 
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """A claim to be opened for a pick or an orphan line; `orphan` is opened even when the balance is too small."""

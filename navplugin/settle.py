@@ -125,7 +125,7 @@ class Cashbox:
                 refused[opening.claim.coupon_code] = reason
         if "typed-line" in self.rules:
             codes = typed_lines(snapshot, claims, (d.coupon_code for d in known))
-            refused |= {code: "Choose it in the wallet; a typed code is not taken." for code in codes}
+            refused |= dict.fromkeys(codes, "Choose it in the wallet; a typed code is not taken.")
         effects = (withdraw(snapshot, grants.get(code), code, reason) for code, reason in refused.items())
         return [effect for effect in effects if effect]
 
@@ -138,8 +138,11 @@ class Cashbox:
         if not _has_strays(snapshot, claims):
             return shown
         if snapshot.posted is not None and purse.wallet is None and purse.contact is not None:
-            again = purse.read_again()
-            shown = again.discounts if again else ()
+            try:
+                purse.wallet = purse.read_again()
+            except NavpluginError as problem:
+                log.warning("receipt %s: AIQ's wallet cannot be read (%s)", snapshot.sale.receipt_no, problem)
+            shown = purse.wallet.discounts if purse.wallet else ()
         codes = {d.coupon_code for d in shown}
         return (*shown, *(d for d in self.ledger.mapped() if d.coupon_code not in codes))
 
@@ -373,7 +376,7 @@ class Cashbox:
 
 
 def _has_strays(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:
-    """Whether the sale bears offers or coupons without a claim or a row: only then is more than its own wallet asked."""
+    """Whether the sale bears offers or coupons without a claim or a row: only then is more than its wallet asked."""
     if snapshot.posted is not None:
         known = {c.offer_no for c in claims} | {g.offer_no for g in snapshot.grants}
         return any(d.offer_no not in known for d in snapshot.posted.discounts)

@@ -10,8 +10,8 @@ import navplugin
 from navplugin.core.inifile import read_ini
 from navplugin.core.problems import Level, Problem, Span, has_errors
 from navplugin.core.profile import Profile, read_profile
-from navplugin.nav.names import Override
-from navplugin.nav.overrides import read_overrides
+from navplugin.nav.contract import Override
+from navplugin.nav.contract.overrides import read_overrides
 from navplugin.publish import FooterText
 from navplugin.receipts.footer import render_footer
 from navplugin.rulebook.load import Rulebook, load_rulebook

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
 from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import Matcher, NavWriter
+from navplugin.core.ports import Clock, Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.ledger import SqlLedger
-from navplugin.loyalty import AiqProvider
+from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.session import NavSettings, connect
 from navplugin.nav.signin import SignIn
@@ -62,19 +62,13 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
-    nav, aiq = profile.nav, profile.aiq
+    nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = AiqProvider(
-        aiq["url"],
-        aiq["uid"],
-        resolve_secret(aiq["key"], "the AIQ API key"),
-        source=aiq["source"],
-        append_reference=aiq["append-reference"],
-        refund=profile.worker["refund"],
-        clock=clock,
-    )
+    loyalty = connect_aiq(site, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
-    ledger, matcher = SqlLedger(site.ledger), _matcher(profile.worker["matcher"])
+    ledger, matcher = open_ledger(site), _matcher(profile.worker["matcher"])
+    if ledger.is_new:
+        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", site.ledger)
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
@@ -93,6 +87,33 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         ledger.close()
 
 
+def connect_aiq(site: Site, clock: Clock, *, batch: bool = False) -> AiqProvider:
+    """AIQ of a site, within the call budget of its key. batch: for feeds and audits, which come second."""
+    aiq = site.profile.aiq
+    key = resolve_secret(aiq["key"], "the AIQ API key")
+    rates = (int(aiq[f"calls-per-{length}"]) for length in ("second", "minute", "hour"))
+    budget = site.ledger.with_name(site.ledger.name + ".rate")
+    return AiqProvider(
+        aiq["url"],
+        aiq["uid"],
+        key,
+        source=aiq["source"],
+        append_reference=aiq["append-reference"],
+        refund=site.profile.worker["refund"],
+        clock=clock,
+        gate=SharedGate(budget, key, *rates, batch=batch),
+    )
+
+
+def open_ledger(site: Site, *, must_exist: bool = False) -> SqlLedger:
+    """The ledger of a site, in the mode that its profile names. LedgerUnusable when it cannot be used."""
+    worker = site.profile.worker
+    hide_with = b""
+    if worker["personal-data"] == "hash":
+        hide_with = resolve_secret(worker["hash-key"], "the key of the hashes in the ledger").encode()
+    return SqlLedger(site.ledger, must_exist=must_exist, hide_with=hide_with)
+
+
 def nav_settings(site: Site) -> NavSettings:
     """How NAV is reached, as the profile says. Misconfigured when the key cannot be had."""
     nav = site.profile.nav
@@ -102,9 +123,10 @@ def nav_settings(site: Site) -> NavSettings:
         sign_in=SignIn(
             kind=nav["sign-in"],
             user=nav["user"],
-            key=resolve_secret(nav["key"], "the NAV web service key"),
+            key=resolve_secret(nav["key"], "the NAV web service key") if nav["key"] else "",
             tenant=nav["tenant"],
             authority=nav["authority"],
+            scope=nav["scope"],
         ),
         ca_file=nav["ca-file"],
         transport=nav["transport"],
@@ -127,6 +149,8 @@ def policies(profile: Profile) -> dict[str, Policy]:
             suspend_max=timedelta(hours=w["suspend-hours"]),
             vanish_max=timedelta(hours=w["vanish-hours"]),
             full_return=w["full-return"],
+            part_return=w["part-return"],
+            owed=w["owed"],
         )
         for no, store in profile.stores.items()
     }

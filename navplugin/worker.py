@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from navplugin.claim_view import sold_back_in_full
+from navplugin.claim_view import how_returned
+from navplugin.claims import MAY_MOVE
 from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
@@ -36,17 +38,16 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
+from navplugin.cursors import MarkCursor
 from navplugin.discounts import differences
 from navplugin.ledger import SqlLedger
-from navplugin.people import Answer, People
+from navplugin.people import Answer, People, Purses
+from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
-from navplugin.settle import Cashbox, Purse
+from navplugin.settle import Cashbox
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
-
-OVERLAP = 50
-"""Row versions read again in each poll: rows commit out of order (native-screens.md 2.3)."""
 
 RECHECK = timedelta(seconds=30)
 ACTIONS = "AIQ_POSActions"
@@ -107,8 +108,9 @@ class Worker:
         self.company, self.reader, self.writer = company, reader, writer
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
-        self.desk = SignupDesk(ledger, loyalty, clock)
-        self._mark = self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
+        self.desk, self.pins = SignupDesk(ledger, loyalty, clock), PinDesk(ledger, loyalty, clock)
+        self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
+        self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
         self._again: set[str] = set()
         self._rechecked_at: datetime | None = None
@@ -120,6 +122,7 @@ class Worker:
         report = TickReport()
         sales = self._due_sales()
         if not sales:
+            self._save_mark()
             return report
         for snapshot in self._snapshots(list(sales.values()), report):
             receipt = snapshot.sale.receipt_no
@@ -161,17 +164,18 @@ class Worker:
 
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""
-        if not self._again and self._mark != self._saved_mark:
-            self.ledger.set_note(f"mark/{self.company.name}", str(self._mark))
-            self._saved_mark = self._mark
+        safe = self._cursor.safe(self.clock.now())
+        if not self._again and safe != self._saved_mark:
+            self.ledger.set_note(f"mark/{self.company.name}", str(safe))
+            self._saved_mark = safe
+        self._seen = {receipt: mark for receipt, mark in self._seen.items() if mark >= safe}
 
     def _due_sales(self) -> dict[str, Sale]:
         """Changed sales, sales to be seen again, and now and then every sale with a claim that is not over."""
-        changed = self.reader.read_changed_sales(max(0, self._mark - OVERLAP))
-        sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
-        self._mark = max([self._mark, *(s.change_mark for s in changed)])
-        wanted = set(self._again)
         now = self.clock.now()
+        changed = self._read_changed(now)
+        sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        wanted = set(self._again)
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
@@ -186,11 +190,22 @@ class Worker:
                 self._report_vanished(receipt)
         return sales
 
+    def _read_changed(self, now: datetime) -> Sequence[Sale]:
+        after = self._cursor.after(now)
+        changed = self.reader.read_changed_sales(after)
+        if after and not changed:
+            # The newest row is gone: cleaned up, or the database is an older copy with smaller marks.
+            self._cursor.restart()
+            changed = self.reader.read_changed_sales(0)
+        self._cursor.take((s.change_mark for s in changed), now)
+        return changed
+
     def _report_vanished(self, receipt_no: str) -> None:
-        for claim in self.ledger.claims_of(receipt_no):
-            if claim.end is End.OPEN:
-                text = f"the sale row is gone from NAV while {claim.coupon_code} was promised"
-                self.ledger.add_report(receipt_no, text, self.clock.now())
+        self.cashbox.settle_missing(receipt_no)
+        settled = any(c.end is End.SETTLED for c in self.ledger.claims_of(receipt_no))
+        if settled and self.ledger.returns_of(receipt_no):
+            text = "this sale was returned, and its row is gone from NAV: its wallet discounts stay as they are"
+            self.ledger.add_report(receipt_no, text, self.clock.now())
 
     # ---- one sale ----------------------------------------------------------------------------------------------
 
@@ -203,21 +218,24 @@ class Worker:
             return False, 0
         if sale.state is SaleState.POSTED and snapshot.posted is None:
             return True, 0  # the transaction is not readable yet: rows commit out of order
+        self.ledger.learn_cards((sale.member_card_no, *(g.member_ref for g in snapshot.grants)))
         actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
         answer, joining = self._ask(snapshot, store, actions)
+        pins = {
+            a.entry_no: self.pins.answer(a, snapshot, answer.contact) for a in actions if a.action.startswith("Pin")
+        }
         situation = self._situation(snapshot, store, answer, joining)
         decision = self.company.decide(situation)
-        purse = self._purse(sale.member_card_no, answer)
-        effects, due = self.cashbox.settle(situation, decision, purse)
-        if purse.wallet is not answer.wallet:
-            self.people.forget_wallet(sale.member_card_no)
+        purses = Purses(self.people, sale.member_card_no, answer)
+        effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self._returned(snapshot))
+        purses.forget_spent()
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
-        effects += [self._finish(action, snapshot, answer, decision) for action in actions]
+        effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
         done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
-            due = self._give_back(snapshot, store) or due
+            self._note_return(snapshot)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 
@@ -258,6 +276,7 @@ class Worker:
             offers=self._read_setup().offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
+            present=self.pins.is_present(snapshot),
         )
 
     def _read_setup(self) -> _Setup:
@@ -267,10 +286,6 @@ class Worker:
             terms = {no: str(row.get("AIQ_Signup_Terms") or "") for no, row in rows.items()}
             self._setup = _Setup(now, tuple(self.reader.read_offers()), terms)
         return self._setup
-
-    def _purse(self, member_card_no: str, answer: Answer) -> Purse:
-        wallet = answer.wallet or self.people.cached_wallet(member_card_no)
-        return Purse(answer.contact, wallet, lambda: self.people.read_wallet(member_card_no))
 
     def _row_effects(
         self,
@@ -289,11 +304,14 @@ class Worker:
             effects += [e for e in grants if e.key not in taken]
         return effects
 
-    def _finish(self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision) -> Effect:
+    def _finish(
+        self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision, pins: Mapping[int, str]
+    ) -> Effect:
         """Answer a staff action; the rows that it asked for are written before it."""
         fields: dict[str, object] = {"Status": "Done", "Error_Text": "", "Taken_At": self.clock.now()}
-        if action.action.startswith("Pin"):
-            fields.update(Status="Failed", Error_Text="The PIN check is not set up for this store.", PIN="")
+        if action.entry_no in pins:
+            wrong = pins[action.entry_no]
+            fields.update(Status="Failed" if wrong else "Done", Error_Text=wrong, PIN="")
         elif answer.persona is None:
             fields.update(Status="Failed", Error_Text="AIQ does not answer; go on with the sale.")
         elif action.action == "Signup" and (why := why_no_prompt(snapshot, answer.persona, decision)):
@@ -332,27 +350,27 @@ class Worker:
         for text in (*decision.reports, *differing):
             self.ledger.add_report(sale.receipt_no, text, now)
 
-    def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:
-        """A posted return: settled claims of the sold receipt, by `full-return`; a part return is reported."""
+    def _note_return(self, returned: Snapshot) -> None:
+        """A posted return: what it took back is noted, and the sold sale is looked at again."""
         posted = returned.posted
         if posted is None or not posted.refund_receipt_no:
-            return False
-        claims = [c for c in self.ledger.claims_of(posted.refund_receipt_no) if c.end is End.SETTLED]
-        if not claims:
-            return False
-        sold_row = self.reader.read_sale(posted.refund_receipt_no)
-        sold = next(iter(self.reader.read_snapshots([sold_row])), None) if sold_row else None
-        if sold is None:
-            return False
-        if not sold_back_in_full(sold, returned):
-            text = f"part of this sale was returned on {posted.receipt_no}; its wallet discount stays"
-            self.ledger.add_report(posted.refund_receipt_no, text, self.clock.now())
-            return False
-        person = self.people.member(claims[0].member_card_no)
-        answer = Answer(person, None, None, None, wallet_known=False)
-        situation = self._situation(sold, store, answer, joining=False)
-        purse = self._purse(claims[0].member_card_no, answer)
-        return self.cashbox.settle(situation, Decision(), purse, returned_in_full=True)[1]
+            return
+        quantities: dict[str, Decimal] = {}
+        for line in posted.lines:
+            quantities[line.number] = quantities.get(line.number, ZERO) + abs(line.quantity)
+        self.ledger.add_return(posted.refund_receipt_no, posted.receipt_no, quantities)
+        if any(c.end in MAY_MOVE for c in self.ledger.claims_of(posted.refund_receipt_no)):
+            self._again.add(posted.refund_receipt_no)
+
+    def _returned(self, sold: Snapshot) -> str:
+        """How much of a posted sale returns have taken back; a part is reported."""
+        if sold.posted is None or sold.is_return:
+            return ""
+        returned = how_returned(sold, self.ledger.returns_of(sold.sale.receipt_no))
+        if returned == "part":
+            text = "part of this sale was returned; its wallet discounts follow `part-return`"
+            self.ledger.add_report(sold.sale.receipt_no, text, self.clock.now())
+        return returned
 
     def _say_once(self, text: str) -> None:
         if text not in self._told:

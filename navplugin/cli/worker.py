@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
-from navplugin.core.errors import AuthFailed, Fatal, NavpluginError
+from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
 from navplugin.core.problems import has_errors
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
@@ -66,6 +66,8 @@ def _watch(site: Site, stop: Event, *, once: bool, watch_only: bool) -> None:
 
 
 def _exit_of(problem: NavpluginError) -> Exit:
+    if isinstance(problem, NotInstalled):
+        return Exit.MISUSE
     if isinstance(problem, Fatal) and not isinstance(problem, AuthFailed):
         return Exit.PROBLEMS
     return Exit.UNREACHABLE

@@ -14,6 +14,7 @@ NavpluginError
 └── Fatal                stop this store group, keep the others
     ├── AuthFailed       sign-in refused; stays so until a person changes it
     ├── Misconfigured    a page, field or setting is missing or wrong
+    │   └── NotInstalled a setting asks for a library that is not installed
     └── LedgerUnusable   the ledger is locked, damaged, read-only or from a newer version
 
 The docstring of each class is the default message.
@@ -99,6 +100,10 @@ class AuthFailed(Fatal):
 
 class Misconfigured(Fatal):
     """A setting, page or field is missing or wrong."""
+
+
+class NotInstalled(Misconfigured):
+    """A setting asks for a library that is not installed."""
 
 
 class LedgerUnusable(Fatal):

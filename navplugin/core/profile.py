@@ -81,6 +81,19 @@ def _yes_no(value: str) -> bool:
     return value.casefold() == "yes"
 
 
+def _on_off(value: str) -> bool:
+    if value.casefold() not in ("on", "off"):
+        raise BadValue("on or off")
+    return value.casefold() == "on"
+
+
+def _consent(value: str) -> frozenset[str]:
+    words = frozenset(word.strip().casefold() for word in value.replace("|", ",").split(","))
+    if not words <= {"loyalty", "sms", "email"} or "loyalty" not in words:
+        raise BadValue("loyalty, and where the terms say so sms and email, for instance: loyalty, sms")
+    return words
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -103,10 +116,11 @@ NAV = (
     Setting("discover-names", _yes_no, True, "find names of pages and fields in what NAV publishes (OData)"),
     Setting("sign-in", _one_of("basic", "ntlm", "oauth", "kerberos"), "basic", "how the worker signs in"),
     Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
-    Setting("user", _text, None, "web service user, DOMAIN\\user, or the application (client) id"),
-    Setting("key", _secret, None, "where the web service access key, password or client secret is kept"),
+    Setting("user", _text, "", "web service user, DOMAIN\\user, or the application (client) id"),
+    Setting("key", _secret, "", "where the web service access key, password or client secret is kept"),
     Setting("tenant", _text, "", "sign-in = oauth: tenant id or domain"),
     Setting("authority", _url, "https://login.microsoftonline.com", "sign-in = oauth: who issues the tokens"),
+    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: scope of tokens"),
     Setting("ca-file", _text, "", "certificate of the company's own authority"),
 )
 AIQ = (
@@ -115,6 +129,9 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("calls-per-second", _number(1, 1000), 4.0, "calls of all workers together with this key"),
+    Setting("calls-per-minute", _number(1, 100000), 100.0, "the same in a minute"),
+    Setting("calls-per-hour", _number(1, 1000000), 1800.0, "the same in an hour"),
 )
 WORKER = (
     Setting("name", _text, "", "name of this worker; empty = the machine's name"),
@@ -131,12 +148,19 @@ WORKER = (
     Setting("suspend-hours", _number(0.1, 720), 12.0, "a sale suspended longer gives its points back"),
     Setting("vanish-hours", _number(0.1, 720), 1.0, "a sale vanished longer is shown to a person"),
     Setting("full-return", _one_of("give", "leave"), "give", "a full return gives the points back, or leaves them"),
+    Setting("part-return", _one_of("leave", "give"), "leave", "a part return leaves the points, or gives them back"),
+    Setting("owed", _one_of("person", "absorb", "adjust"), "person", "sold, and AIQ refuses the points: who bears it"),
+    Setting("personal-data", _one_of("keep", "hash"), "keep", "hash: no member cards in the ledger, only keyed hashes"),
+    Setting("hash-key", _secret, "", "personal-data = hash: where the key of the hashes is kept"),
 )
 STORE = (
     Setting("name", _text, "", "name on the receipt"),
     Setting("time-zone", _zone, None, "time zone of the store"),
     Setting("language", _text, "en", "language of prompts and texts"),
     Setting("aiq-store", _text, "", "name of the store in AIQ"),
+    Setting("pin", _on_off, False, "whether a PIN sent to the member opens the wallet"),
+    Setting("consent-covers", _consent, frozenset({"loyalty"}), "what the AIQ Signup Terms cover: loyalty, sms, email"),
+    Setting("adult-age", _number(18, 99), 18.0, "nobody younger is signed up"),
     Setting("wallet-url", _link, None, "link of the wallet QR code"),
     Setting("signup-url", _link, None, "link of the sign-up QR code"),
     Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
@@ -160,8 +184,8 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by the
-    page of the NAV contract (`nav.overrides` reads them)."""
+    """A checked profile. Values by the key as typed; `stores` by Store No.; `pages`: names of the site, as typed, by
+    the page of the NAV contract (`nav.contract.overrides` reads them)."""
 
     path: str
     nav: Values
@@ -186,6 +210,9 @@ class Profile:
             short=v["short"],
             minimum_judged=v["minimum-judged"],
             reached=v["reached"],
+            pin=v["pin"],
+            consent=v["consent-covers"],
+            adult_age=int(v["adult-age"]),
             fresh_seconds=int(v["fresh-seconds"]),
             currency_precision=v["currency-precision"],
         )
@@ -221,6 +248,9 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
+    if worker["personal-data"] == "hash" and not worker["hash-key"]:
+        text = "personal-data = hash needs a key that nobody else has"
+        problems.append(_problem(whole, "missing-key", text, "add 'hash-key = keyring:NAME' to [worker]"))
     if "aiq" in found and worker["redemption-lookup"] == "probe" and not found["aiq"]["append-reference"]:
         section = next(s for s in ini.sections if s.name == "aiq")
         message = "redemption-lookup = probe looks for the receipt number, and append-reference = no sends none"
@@ -280,8 +310,10 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             message = "redeem-at = select cannot go with redemption-lookup = blind"
             hint = "set redeem-at = posted, or redemption-lookup = probe once a real redemption was found that way"
             problems.append(_problem(section, "refused-settings", message, hint))
-        if early and worker["refund"] == "manual" and not worker["accept-manual-refunds"]:
-            message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
+        by_hand = worker["refund"] == "manual" or worker["redemption-lookup"] == "blind"
+        if early and by_hand and not worker["accept-manual-refunds"]:
+            which = "refund = manual" if worker["refund"] == "manual" else "redemption-lookup = blind"
+            message = f"redeem-at = {store['redeem-at']} takes points early, and with {which} a person gives each back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
             problems.append(_problem(section, "refused-settings", message, hint))
     return problems
@@ -290,11 +322,27 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
 def _refuse_sign_in(section: Section, nav: Values) -> list[Problem]:
     """What this kind of sign-in needs, and an address that does not fit the protocol."""
     problems = []
-    if nav["sign-in"] == "oauth" and not nav["tenant"]:
-        text = "sign-in = oauth needs the tenant"
-        problems.append(_problem(section, "missing-key", text, "add 'tenant = ...', the tenant's id or domain"))
-    if nav["sign-in"] == "ntlm" and nav["user"] and not any(sign in nav["user"] for sign in "\\@"):
-        problems.append(_problem(section, "bad-value", "sign-in = ntlm needs the user's domain", "user = DOMAIN\\user"))
+    kind, user = nav["sign-in"], nav["user"]
+
+    def refuse(code: str, message: str, hint: str) -> None:
+        problems.append(_problem(section, code, message, hint))
+
+    for key in ("user", "key"):
+        if kind != "kerberos" and not any(entry.key == key and entry.value.strip() for entry in section.entries):
+            doc = next(setting.doc for setting in NAV if setting.key == key)
+            refuse("missing-key", f"[nav] has no '{key}'", f"add '{key} = ...': {doc}")
+    if kind == "oauth" and not nav["tenant"]:
+        refuse("missing-key", "sign-in = oauth needs the tenant", "add 'tenant = ...', the tenant's id or domain")
+    if kind == "oauth" and (nav["tenant"] in ("common", "organizations", "consumers") or "/" in nav["tenant"]):
+        refuse("bad-value", f"tenant cannot be '{nav['tenant']}'", "the id or domain of your own tenant")
+    if kind == "oauth" and any(sign in user for sign in "\\@"):
+        refuse("bad-value", "sign-in = oauth signs in as an application", "user = the application (client) id")
+    if kind == "oauth" and not nav["authority"].startswith("https://"):
+        refuse("bad-value", "authority must begin with https://", "https://login.microsoftonline.com")
+    if kind == "ntlm" and user and not any(sign in user for sign in "\\@"):
+        refuse("bad-value", "sign-in = ntlm needs the user's domain", "user = DOMAIN\\user or user@domain")
+    if kind != "oauth" and "//api.businesscentral.dynamics.com" in (nav["url"] or ""):
+        refuse("bad-value", f"Business Central online takes no sign-in = {kind}", "sign-in = oauth")
     if nav["url"] and (nav["transport"] == "soap") != nav["url"].endswith("/WS"):
         text = f"url does not fit transport = {nav['transport']}"
         hint = "OData addresses end in /ODataV4, the SOAP address in /WS"

@@ -39,6 +39,9 @@ key = env:{key}
 url = {url}
 uid = 1234
 key = env:{key}
+calls-per-second = 1000
+calls-per-minute = 60000
+calls-per-hour = 1000000
 
 [worker]
 name = demo

@@ -77,7 +77,8 @@ class LedgerFile:
                     system="ledger",
                 )
             if version == 0 and not is_empty(connection):
-                raise LedgerUnusable(f"{self.path} is a database of another program; name another file", system="ledger")
+                text = f"{self.path} is a database of another program; name another file"
+                raise LedgerUnusable(text, system="ledger")
             migrate(connection)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from navplugin.core.errors import Misconfigured
 from navplugin.core.problems import did_you_mean
-from navplugin.nav.contract import Field, Naming, Page, Writer, canonical, expected, table_name
+from navplugin.nav.contract import Field, Naming, Override, Page, Writer, canonical, expected, table_name
 
 ABSENT = "-"
 """In the profile: this version of the table has no such field; it reads as blank."""
@@ -22,14 +22,6 @@ class Service:
     types: Mapping[str, str]
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operations: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """The profile's word on one page: its service, and real names by contract name."""
-
-    service: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +62,12 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
         by_canon.setdefault(canonical(name), []).append(name)
     names: dict[str, str] = {}
     missing: list[str] = []
-    for own, guessed in zip(page.fields, guess.fields, strict=True):
-        found = _find(own, guessed.name, service, override, by_canon)
-        if found:
-            names[own.name] = found
+    guessed = guess.by_caption()
+    for own in page.fields:
+        likely = guessed[own.caption].name if own.caption in guessed else own.name
+        found = _find(own, likely, service, override, by_canon)
+        if found or own.optional:
+            names[own.name] = found or ABSENT
         else:
             missing.append(own.caption)
     if missing:
@@ -89,8 +83,11 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
 def by_rule(page: Page, naming: Naming, override: Override) -> SitePage:
     """The page without asking the server: the maker's rule and the profile."""
     guess = expected(page, naming)
-    both = zip(page.fields, guess.fields, strict=True)
-    names = {own.name: override.fields.get(own.name, guessed.name) for own, guessed in both}
+    guessed = guess.by_caption()
+    names = {
+        own.name: override.fields.get(own.name, guessed[own.caption].name if own.caption in guessed else ABSENT)
+        for own in page.fields
+    }
     types = {guessed.name: guessed.edm for guessed in guess.fields}
     return _site_page(page, override.service or guess.service, names, types, {})
 

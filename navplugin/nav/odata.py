@@ -17,10 +17,10 @@ from odata.property import BaseQueryFilter, PropertyBase
 from navplugin.core.errors import Misconfigured, ProtocolError
 from navplugin.core.model import Op
 from navplugin.nav.channel import problem_of
-from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Page, canonical
+from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Page, canonical
 from navplugin.nav.edmx import Metadata, read_edmx
 from navplugin.nav.http import BATCH_LIMIT, NavHttp, Part, Reply
-from navplugin.nav.names import Override, SitePage, by_rule, find_service, resolve
+from navplugin.nav.names import SitePage, by_rule, find_service, resolve
 from navplugin.nav.transport import Condition, NavRow, Row, Write
 from navplugin.nav.values import from_json, literal, to_json
 from navplugin.wire import dump_json
@@ -108,6 +108,9 @@ class ODataTransport:
             if self._discover:
                 known = self._read_metadata()
                 service = find_service(page, known.sets, self._naming, override)
+                if service not in known.services:
+                    text = f"$metadata lists {service} but declares no fields of it; publish the page again"
+                    raise problem_of(ProtocolError, "$metadata", text)
                 self._pages[page.service] = resolve(page, known.services[service], self._naming, override)
             else:
                 self._pages[page.service] = by_rule(page, self._naming, override)

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 from navplugin.core.errors import Misconfigured
 from navplugin.nav.channel import Channel
-from navplugin.nav.contract import Naming
+from navplugin.nav.contract import Naming, Override
 from navplugin.nav.http import NavHttp
-from navplugin.nav.names import Override
 from navplugin.nav.odata import ODataTransport, company_address
 from navplugin.nav.reader import NavReader
 from navplugin.nav.signin import SignIn, advice, authenticator, secrets_of

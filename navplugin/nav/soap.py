@@ -29,8 +29,8 @@ from navplugin.core.errors import (
 )
 from navplugin.core.model import Op
 from navplugin.nav.channel import Channel, Request, Response, problem_of, same_server
-from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Page
-from navplugin.nav.names import Override, SitePage, find_service, resolve
+from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Page
+from navplugin.nav.names import SitePage, find_service, resolve
 from navplugin.nav.refusal import refusal
 from navplugin.nav.soap_reply import Record, fault_of, read_body, records, values
 from navplugin.nav.soap_values import criteria, from_soap, to_soap

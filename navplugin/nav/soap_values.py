@@ -1,4 +1,5 @@
-"""Values and filters of NAV's SOAP services: options are identifiers, filters NAV's own text (nav-webservices.md 13)."""
+"""Values and filters of NAV's SOAP services: options are identifiers, filters are NAV's own text
+(nav-webservices.md 13)."""
 
 from __future__ import annotations
 

@@ -123,6 +123,8 @@ class State:
             stored = clean_row(service, row)
             if service == "AIQ_Sale":
                 stored["Change_Mark"] = version
+            if "System_Modified_At" in stored:
+                stored["System_Modified_At"] = self._now_in_ms()
             key = tuple(stored[name] for name in page_of(service).key)
             self._set_doc(_VERSION, version)
             self._set_row(service, key, _Stored(stored, version))
@@ -165,6 +167,10 @@ class State:
     def now(self) -> datetime:
         """The simulated time, UTC."""
         return datetime.now(UTC) + timedelta(seconds=float(self.doc(_OFFSET, 0)))
+
+    def _now_in_ms(self) -> datetime:
+        now = self.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def advance(self, seconds: float) -> None:
         """Move the simulated time on; waiting predicates are asked again."""

@@ -36,6 +36,7 @@ def views(naming: Naming) -> Mapping[str, View]:
     for page in PAGES:
         site = expected(page, naming)
         fields = {field.name: field for field in site.fields}
-        named = {name: own for name, own in zip(site.names, page.names, strict=True) if name != own}
+        own = {caption: field.name for caption, field in page.by_caption().items()}
+        named = {field.name: own[field.caption] for field in site.fields if field.name != own[field.caption]}
         found[site.service] = View(page.service, site, fields, named)
     return found

@@ -12,12 +12,12 @@ import pytest
 
 from navplugin.core.model import SaleState, Snapshot
 from navplugin.nav.reader import NavReader
-from navplugin.nav.session import connect
 from navplugin.nav.signs import posted_line, turned
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
 from navplugin.simulator.till import press
 from navplugin.simulator.world import load_world
+from tests.nav_site import connect, simulated
 
 GUID = "0a1b2c3d-0000-0000-0000-00000000000f"
 GRANTS = "AIQ_POSTotalDiscountOfferLines"

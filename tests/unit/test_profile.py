@@ -107,3 +107,40 @@ def test_manual_refunds_can_be_accepted_knowingly() -> None:
     text = f"{GOOD}redeem-at = total\n[worker]\naccept-manual-refunds = yes\n"
     profile, problems = read(text)
     assert profile is not None, problems
+
+
+OAUTH = "sign-in = oauth\ntenant = cronus.example\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "expected"),
+    [
+        ("user = AIQ-WORKER\n", "", "[nav] has no 'user'"),
+        ("user = AIQ-WORKER\n", "user =\n", "[nav] has no 'user'"),
+        ("key = env:NAV_KEY\n", "", "[nav] has no 'key'"),
+        ("user = AIQ-WORKER", "user = AIQ-WORKER\nsign-in = ntlm", "user = DOMAIN\\user or user@domain"),
+        ("user = AIQ-WORKER", "user = 1234\nsign-in = oauth", "sign-in = oauth needs the tenant"),
+        ("user = AIQ-WORKER", f"user = 1234\n{OAUTH}".replace("cronus.example", "common"), "tenant cannot be 'common'"),
+        ("user = AIQ-WORKER", f"user = me@cronus.example\n{OAUTH}", "the application (client) id"),
+        ("user = AIQ-WORKER", f"user = 1\n{OAUTH}authority = http://localhost:1", "authority must begin with https://"),
+        ("nav.example.com:7048/NAV", "api.businesscentral.dynamics.com/v2.0/t/Production", "takes no sign-in = basic"),
+    ],
+)
+def test_a_sign_in_that_cannot_work_is_refused(change: str, to: str, expected: str) -> None:
+    assert change in GOOD
+    profile, problems = read(GOOD.replace(change, to, 1))
+    assert profile is None
+    assert len([p for p in problems if expected in p]) == len(problems) == 1, problems
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "user = CRONUS\\AIQ\nkey = env:K\nsign-in = ntlm",
+        "user = 1234\nkey = env:K\nsign-in = oauth\ntenant = cronus.example",
+        "sign-in = kerberos",
+    ],
+)
+def test_a_sign_in_with_all_that_it_needs_is_taken(lines: str) -> None:
+    profile, problems = read(GOOD.replace("user = AIQ-WORKER\nkey = env:NAV_KEY", lines))
+    assert profile is not None, problems

@@ -117,6 +117,8 @@ class StoreSettings:
     minimum_judged: str = "before"
     reached: str = "at-least"
     pin: bool = False
+    consent: frozenset[str] = frozenset({"loyalty"})
+    adult_age: int = 18
     fresh_seconds: int = 900
     currency_precision: Decimal = Decimal("0.01")
 
@@ -126,6 +128,7 @@ class Situation:
     """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
 
     `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
+    `present`: the member has shown to be there (PIN), or the check was bypassed.
     """
 
     snapshot: Snapshot
@@ -137,6 +140,7 @@ class Situation:
     offers: tuple[Offer, ...] = ()
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
+    present: bool = False
 
     def offer_for(self, coupon_code: str) -> Offer | None:
         """The enabled Total Discount Offer that this coupon code calls for in this store."""

@@ -10,6 +10,8 @@ _TRANSACTION = (
     Field("POS Terminal No.", Kind.CODE, 10),
     Field("Transaction No.", Kind.INTEGER),
 )
+_MODIFIED = Field("System Modified At", Kind.DATETIME, optional=True)
+"""Business Central 17 and later; NAV has no such field (nav-webservices.md 11)."""
 _TRANSACTION_KEY = ("Store_No", "POS_Terminal_No", "Transaction_No")
 
 MEMBERS = Page(
@@ -17,6 +19,7 @@ MEMBERS = Page(
     table="Member Contact",
     caption="Member Contact, Member Account and Membership Card",
     key=("Card_No",),
+    cursor="System_Modified_At",
     is_query=True,
     fields=(
         Field("Card No.", Kind.CODE, 100),
@@ -30,6 +33,7 @@ MEMBERS = Page(
         Field("Club Code", Kind.CODE, 10),
         Field("Scheme Code", Kind.CODE, 10),
         Field("Blocked", Kind.BOOLEAN),
+        _MODIFIED,
     ),
 )
 
@@ -151,6 +155,7 @@ ITEMS = Page(
     table="Item",
     caption="Item, its barcodes and its status link",
     key=("No",),
+    cursor="System_Modified_At",
     is_query=True,
     fields=(
         Field("No.", Kind.CODE, 20),
@@ -162,6 +167,7 @@ ITEMS = Page(
         Field("Sales Unit of Measure", Kind.CODE, 10),
         Field("No Discount Allowed", Kind.BOOLEAN),
         Field("Blocked", Kind.BOOLEAN),
+        _MODIFIED,
     ),
 )
 

@@ -7,6 +7,8 @@ over it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from navplugin.nav.contract.page import Kind, Page
@@ -26,6 +28,14 @@ class Naming(StrEnum):
     LSC = "lsc"
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """The profile's word on one page: its service, and real names by contract name."""
+
+    service: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 def table_name(page: Page, naming: Naming) -> str:
     """The table behind a page, as an administrator finds it."""
     theirs = page.is_ours or page.table in _MICROSOFT
@@ -37,6 +47,8 @@ def expected(page: Page, naming: Naming) -> Page:
     and `_x0025_` for the percent sign are assumed; both are ways in which real sites differ from the contract."""
     if naming is Naming.BC:
         return page
+    if naming is Naming.NAV:
+        page = page.without([field.caption for field in page.fields if field.optional])
     if naming is Naming.LSC:
         service = page.service if page.is_ours else "LSC_" + page.service.removeprefix("AIQ_")
         return page.under(service, {name: f"LSC_{name}" for name in _FROM_LS.get(page.table, ())})

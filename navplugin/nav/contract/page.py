@@ -83,7 +83,8 @@ def option_name(option: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order.
+    """A field: NAV caption, type, length (Code, Text), who writes it, option names in NAV's order. optional: versions
+    of NAV without it are known; it reads as blank there.
 
     A site may have another name or EDM type for it: `alias` and `alias_edm`, set by `Page.under`.
     """
@@ -93,6 +94,7 @@ class Field:
     length: int = 0
     writer: Writer = Writer.NAV
     options: tuple[str, ...] = ()
+    optional: bool = False
     alias: str = ""
     alias_edm: str = ""
 
@@ -139,7 +141,12 @@ class Page:
 
     def without(self, captions: Collection[str]) -> Page:
         """The page without these fields: a site's version has none of them."""
-        return replace(self, fields=tuple(f for f in self.fields if f.caption not in captions))
+        kept = tuple(f for f in self.fields if f.caption not in captions)
+        return replace(self, fields=kept, cursor=self.cursor if self.cursor in {f.name for f in kept} else "")
+
+    def by_caption(self) -> dict[str, Field]:
+        """Fields by NAV caption, which no site changes."""
+        return {f.caption: f for f in self.fields}
 
     def field(self, name: str) -> Field:
         """The field with this OData name; KeyError when the page has none."""

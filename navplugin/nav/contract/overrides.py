@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from navplugin.core.inifile import Entry, Section
 from navplugin.core.problems import Level, Problem, did_you_mean
-from navplugin.nav.contract import BY_SERVICE, Page, canonical
-from navplugin.nav.names import Override
+from navplugin.nav.contract import BY_SERVICE, Override, Page, canonical
 
 
 def read_overrides(sections: Sequence[Section]) -> tuple[dict[str, Override], list[Problem]]:
