@@ -145,6 +145,8 @@ def next_move(claim: Claim, view: View, policy: Policy, now: datetime, rules: fr
         return Move.NOTHING
     if goal is Goal.GIVE and claim.points is Points.YES and "unwind" not in rules:
         return Move.NOTHING
+    if goal in (Goal.KEEP, Goal.TAKE) and claim.given_back and claim.points is Points.NO:
+        return Move.RELEASE  # what was given back is over: a pick that stands gets a claim, and a key, of its own
     if goal is Goal.WAIT:  # 1
         vanished = not view.readable and view.since is not None and now - view.since > policy.vanish_max
         return Move.SUSPECT if vanished and view.state is not SaleState.SUSPENDED else Move.NOTHING

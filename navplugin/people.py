@@ -11,7 +11,7 @@ from navplugin.core.errors import NavpluginError
 from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet
 from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
 from navplugin.ledger import SqlLedger
-from navplugin.settle import Purse
+from navplugin.teller import Purse
 
 log = logging.getLogger("navplugin.aiq")
 

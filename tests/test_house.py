@@ -30,7 +30,7 @@ LAYERS = (
     ("navplugin.wire", "navplugin.nav", "navplugin.loyalty", "navplugin.ledger", "navplugin.receipts",
      "navplugin.secret", "navplugin.rulefiles"),
     ("navplugin.worker", "navplugin.watch", "navplugin.settle", "navplugin.people", "navplugin.signup",
-     "navplugin.presence", "navplugin.audit", "navplugin.uses", "navplugin.lanes",
+     "navplugin.teller", "navplugin.presence", "navplugin.audit", "navplugin.uses", "navplugin.lanes",
      "navplugin.publish", "navplugin.feeds"),
     ("navplugin.site", "navplugin.simulator", "navplugin.wiring"),
     ("navplugin.demo",),

@@ -168,8 +168,11 @@ class LoyaltyProvider(Protocol):
         """Make a loyalty member. Refused: definite no. UnknownOutcome: look up before another try."""
         ...
 
-    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
-        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown."""
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown.
+
+        key: the claim's key, for a programme that takes one and answers the same key the same way.
+        """
         ...
 
     def find_redemptions(

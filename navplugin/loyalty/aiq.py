@@ -189,8 +189,8 @@ class AiqProvider:
         contact_id = parse.contact_id_of(parse.payload(answer.document))
         return Persona(LoyaltyStatus.MEMBER, contact_id, self._clock.now(), matches=1)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
-        """Take the points now; AIQ's id of it where told.
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+        """Take the points now; AIQ's id of it where told. AIQ documents no key of ours, so none is sent.
 
         Refused, Busy, AuthFailed, Unreachable: nothing was taken. UnknownOutcome: it may have been (`aiq_http`).
         """
