@@ -117,7 +117,7 @@ def goal_of(claim: Claim, view: View, policy: Policy, now: datetime, rules: froz
     if not view.readable:
         return Goal.WAIT
     if view.state is SaleState.POSTED:
-        if not view.line or _is_given_back(view, policy):
+        if not view.line or is_given_back(view.returned, policy):
             return Goal.GIVE
         return Goal.ASK if view.disagrees and "agree" in rules else Goal.TAKE
     if not view.pick or view.withheld or ("line-seen" in rules and removed_by_cashier(claim, view)):
@@ -131,8 +131,9 @@ def goal_of(claim: Claim, view: View, policy: Policy, now: datetime, rules: froz
     return Goal.KEEP
 
 
-def _is_given_back(view: View, policy: Policy) -> bool:
-    return (view.returned, "give") in (("full", policy.full_return), ("part", policy.part_return))
+def is_given_back(returned: str, policy: Policy) -> bool:
+    """Whether a return of this extent gives the points back. returned: '', part or full."""
+    return (returned, "give") in (("full", policy.full_return), ("part", policy.part_return))
 
 
 def next_move(claim: Claim, view: View, policy: Policy, now: datetime, rules: frozenset[str] = SAFETY) -> Move:

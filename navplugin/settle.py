@@ -14,6 +14,7 @@ from navplugin.claims import (
     Move,
     Policy,
     View,
+    is_given_back,
     mark_end,
     mark_told,
     next_move,
@@ -71,7 +72,7 @@ class Cashbox:
         Returns the effects on the sale's rows, and whether something is still due without a new event.
         """
         snapshot = situation.snapshot
-        effects = self._open(situation, decision, purse_of(snapshot.sale.member_card_no))
+        effects = self._open(situation, decision, purse_of(snapshot.sale.member_card_no), returned)
         due = False
         for claim in self.ledger.claims_of(snapshot.sale.receipt_no):
             if claim.sale_guid != snapshot.sale.sale_guid:
@@ -97,13 +98,16 @@ class Cashbox:
         if next_move(claim, view, policy, now, self.rules) is Move.SUSPECT:
             self._finish(Move.SUSPECT, claim, view, policy)
 
-    def _open(self, situation: Situation, decision: Decision, purse: Purse) -> list[Effect]:
+    def _open(self, situation: Situation, decision: Decision, purse: Purse, returned: str) -> list[Effect]:
         snapshot, now = situation.snapshot, self.clock.now()
         claims = self.ledger.claims_of(snapshot.sale.receipt_no, snapshot.sale.sale_guid)
         known = self._discounts(situation, claims, purse)
         grants = {g.coupon_code: g for g in snapshot.grants}
         refused: dict[str, str] = {}
-        for opening in openings(snapshot, claims, orphan_grants(snapshot, situation.offers, known), self.rules):
+        policy = self.policies.get(situation.store.store_no) or Policy()
+        back = is_given_back(returned, policy)
+        orphans = () if back else orphan_grants(snapshot, situation.offers, known)
+        for opening in openings(snapshot, claims, orphans, self.rules):
             reason = "" if opening.orphan else self._view(opening.claim, situation, decision).withheld
             reason = reason or self._try_open(opening, purse, grants.get(opening.claim.coupon_code), now)
             if reason:
@@ -174,6 +178,8 @@ class Cashbox:
             claim = after
             if claim.end is End.RELEASED and view.is_open and view.pick:
                 effects += self._remove(claim, view, snapshot)  # the pick is over too
+            if claim.end is End.RELEASED and view.line and not is_given_back(returned, policy):
+                return effects, True  # its line stands: it is owed a claim of its own
         waiting = claim.end is End.OPEN and claim.points is Points.SENT
         return effects, waiting
 

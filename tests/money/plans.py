@@ -35,9 +35,20 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "returned whole": ("pick:AP0004", "total", "pay", "back:2"),
     "returned in two parts": ("pick:AP0004", "total", "pay", "back:1", "back:1"),
     "receipt number given again": ("pick:AP0004", "total", "pay", "again", "pick:AP0004", "total", "void"),
+    "capped": ("cheap", "pick:AP0004", "total", "back", "total", "pay", "pay"),
+    "two discounts, capped": ("cheap", "pick:AP0001", "pick:AP0004", "total", "pay", "pay"),
     "points spent elsewhere": ("pick:AP0004", "-total", "-spend", "-pay"),
 }
 """Keys at the till; the worker has two rounds after each, except after those with a minus."""
+
+TWO_TILLS: dict[str, tuple[str, ...]] = {
+    "two tills at once": ("-pick:AP0004", "@R2 pick:AP0004", "-total", "@R2 total", "-pay", "@R2 pay"),
+    "two tills, one after the other": (
+        "pick:AP0004", "total", "@R2 pick:AP0004", "pay", "@R2 total", "@R2 pay", "@R2 pay",
+    ),
+    "two tills, one voids": ("pick:AP0004", "@R2 pick:AP0004", "total", "void", "@R2 total", "@R2 pay", "@R2 pay"),
+}  # fmt: skip
+"""One member at two tills, with points for one discount."""
 
 ACTIONS = ("pay", "void", "suspend", "swap", "less", "erase:AP0004", "unpick:AP0004", "pick:AP0001", "total", "back")
 """What the cashier may do just before any call of the worker."""
@@ -119,7 +130,12 @@ def replay(scenario: str, setup: Setup, plan: Mapping[int, str]) -> World:
     """Run one plan again, from the beginning."""
     world = World(setup)
     world.io.plan = plan
-    return play(world, SCENARIOS[scenario])
+    return play(world, steps_of(scenario))
+
+
+def steps_of(scenario: str) -> tuple[str, ...]:
+    """The keys of a scenario."""
+    return {**SCENARIOS, **TWO_TILLS}[scenario]
 
 
 def checkpoints(setup: Setup, steps: tuple[str, ...]) -> tuple[World, list[tuple[int, World, range]]]:
@@ -147,38 +163,39 @@ def _one_round(world: World, steps: tuple[str, ...], rounds: tuple[str, ...], in
     check_now(world)
 
 
-def enumerate_plans(setup: Setup, scenario: str, count: Count, between: tuple[str, ...] = ()) -> None:
-    """Every single fault and every action at every boundary of one scenario. between: `other`, `take-over`."""
-    steps = SCENARIOS[scenario]
+def enumerate_plans(setup: Setup, scenario: str, count: Count) -> None:
+    """Every single fault, take-over and action at every boundary of one scenario; with two tills, also the other
+    receipt's turn within each call to AIQ."""
+    steps = steps_of(scenario)
     base, moments = checkpoints(setup, steps)
     count.boundaries += base.io.passed
     count.add(scenario, base)
-    if base.violations:
-        return
     seen: set[object] = set()
-    for index, before, boundaries in moments:
+    for index, before, boundaries in moments if not base.violations else ():
         for number in boundaries:
-            for fault in faults_at(base.io.kinds[number - 1], between):
-                count.add(scenario, play(before.copy({number: fault}), steps, index, seen))
+            for what in what_may_happen(base.io.kinds[number - 1], before):
+                count.add(scenario, play(before.copy({number: what}), steps, index, seen))
 
 
-def faults_at(kind: str, between: tuple[str, ...] = ()) -> Iterator[str]:
-    """What may happen at a boundary of this kind."""
+def what_may_happen(kind: str, before: World) -> Iterator[str]:
+    """At a boundary of this kind, after this moment. Keys that the till would ignore are left out."""
     yield from FAULTS[kind]
-    yield from (f"press:{action}" for action in ACTIONS)
-    yield from between
+    yield "take-over"
+    if kind.startswith("aiq") and len(before.setup.receipts) > 1:
+        yield "other"
+    for receipt in before.setup.receipts:
+        if before.sales[receipt].row().state.is_open:
+            yield from (f"press:@{receipt} {action}" for action in ACTIONS)
 
 
 def storm(setup: Setup, seed: int) -> tuple[str, World]:
     """A random scenario with a fault or an action at a quarter of its boundaries, and an end without any."""
     dice = random.Random(seed)
     scenario = dice.choice(list(SCENARIOS))
-    world = World(setup)
-    kinds = World(setup)
+    kinds, world = World(setup), World(setup)
     play(kinds, SCENARIOS[scenario])
-    plan = {}
-    for number, kind in enumerate(kinds.io.kinds, 1):
-        if dice.random() < 0.25:
-            plan[number] = dice.choice(list(faults_at(kind)))
-    world.io.plan = plan
+    usual = {kind: [*faults, *(f"press:@R1 {action}" for action in ACTIONS)] for kind, faults in FAULTS.items()}
+    world.io.plan = {
+        number: dice.choice(usual[kind]) for number, kind in enumerate(kinds.io.kinds, 1) if dice.random() < 0.25
+    }
     return scenario, play(world, SCENARIOS[scenario])

@@ -64,7 +64,9 @@ class Till:
     def digest(self) -> object:
         return (
             self.state, self.guid, self.basket, self.member, self.hidden, self.gone, self.terminal,
-            frozenset(self.lines), frozenset(replace(g, etag="") for g in self.grants.values()),
+            frozenset(self.lines),
+            frozenset((g.coupon_code, g.status, g.points, g.reason, g.redemption_id, g.member_ref, g.applied_amount,
+                       g.picked_at) for g in self.grants.values()),
             None if self.posted is None else tuple(self.posted.items()), self.since,
         )  # fmt: skip
 
@@ -160,6 +162,8 @@ class Till:
         self.event()
 
     def _less(self) -> None:
+        if self.state is SaleState.PAYMENT:
+            self._back()
         self.basket = Decimal(50)
         self.event()
 

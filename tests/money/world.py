@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from navplugin.claims import SAFETY, Policy
-from navplugin.core.errors import LedgerUnusable, Retriable
+from navplugin.core.errors import LedgerUnusable, Retriable, Skippable
 from navplugin.core.model import (
     Decision,
     Effect,
@@ -36,7 +36,7 @@ RULES = SAFETY | {"fence"}
 """The safety rules of the product, and the ledger's fence, which the twin can switch off as well."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Setup:
     """Settings of one family of runs. balance: the member's points; floor: whether rules ask for a minimum."""
 
@@ -52,6 +52,12 @@ class Setup:
     floor: bool = True
     receipts: tuple[str, ...] = ("R1",)
     rules: frozenset[str] = RULES
+
+    def __repr__(self) -> str:
+        usual = {f.name: f.default for f in fields(self)}
+        given = [f"{n}={getattr(self, n)!r}" for n in usual if n != "rules" and getattr(self, n) != usual[n]]
+        off = [f"rules=RULES - {set(RULES - self.rules)}"] if RULES != self.rules else []
+        return f"Setup({', '.join(given + off)})"
 
     @property
     def policy(self) -> Policy:
@@ -116,7 +122,9 @@ class World:
         if before is not None:
             for name in ("_saved_mark", "_rechecked_at", "_setup"):
                 setattr(worker, name, getattr(before, name))
-            worker._cursor = copy.deepcopy(before._cursor)
+            cursor = before._cursor
+            worker._cursor = replace(cursor)
+            worker._cursor._reached, worker._cursor._looked_back_at = list(cursor._reached), cursor._looked_back_at
             worker._seen, worker._again = dict(before._seen), set(before._again)
             for name in ("_members", "_wallets", "_mapped"):
                 setattr(worker.people, name, dict(getattr(before.people, name)))
@@ -165,12 +173,15 @@ class World:
         else:  # another receipt's turn, or a second worker that takes over: a whole round by somebody else
             plan, self.io.plan = self.io.plan, {}
             worker = self.worker if what == "other" else self._new_worker()
-            others = [r for r in self.sales if r != "R1"] if what == "other" else list(self.sales)
-            for receipt in others:
-                worker._process(self.read_snapshots([self.sales[receipt].row()])[0])
-            self.io.plan = plan
+            others = [r for r, s in self.sales.items() if s.exists and (r != "R1" or what == "take-over")]
             if what == "take-over":
                 self.successor = worker
+            try:
+                for receipt in others:
+                    worker._process(self.read_snapshots([self.sales[receipt].row()])[0])
+            except (Retriable, Skippable):
+                pass  # it looks again in its next round
+            self.io.plan = plan
 
     def _be_late(self, kind: str, call: Callable[[], object]) -> None:
         wait = timedelta(seconds=40 if kind == "aiq.move" else 1)
