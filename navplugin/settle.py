@@ -26,6 +26,7 @@ from navplugin.core.model import (
     Effect,
     End,
     Grant,
+    GrantStatus,
     Points,
     SaleState,
     Situation,
@@ -164,7 +165,10 @@ class Cashbox:
         for _ in range(MOVES_A_TICK):
             now = self.clock.now()
             view = self._view(claim, situation, decision, returned)
+            known = claim.line_seen
             claim = self._see(claim, view, now)
+            if claim.line_seen and not known and not view.line:
+                return effects, True  # the journal may have been read before the line came: look once more
             view = replace(view, since=view.since or claim.missing_since)
             move = next_move(claim, view, policy, now, self.rules)
             if move in (Move.NOTHING, Move.PUT_LINE):
@@ -193,7 +197,8 @@ class Cashbox:
         """What the claim remembers of snapshots: that its line was seen, that the sale was missing, that it is void."""
         if claim.end is End.OPEN and not view.readable:
             return self._see_missing(claim, now)
-        if view.is_open and view.line and not claim.line_seen:
+        inserted = view.grant is not None and view.grant.status in (GrantStatus.INSERTED, GrantStatus.APPLIED)
+        if view.is_open and (view.line or inserted) and not claim.line_seen:
             claim = self.teller.save(claim, replace(claim, line_seen=True), "line seen")
         if claim.missing_since is not None and view.readable:
             claim = self.teller.save(claim, replace(claim, missing_since=None), "sale seen again")

@@ -93,8 +93,9 @@ class LedgerFile:
             try:
                 with self._connection.begin():
                     yield self._connection
-            except IntegrityError:
-                raise
+            except IntegrityError as problem:
+                text = "another worker has written this row; this one stops"
+                raise LedgerUnusable(text, system="ledger") from problem
             except DatabaseError as problem:
                 raise LedgerUnusable(f"{self.path}: {_why(problem)}", system="ledger") from problem
 

@@ -30,7 +30,7 @@ class Family:
         usual = Setup()
         names = ("redeem_at", "lookup", "refund", "owed", "full_return", "part_return", "short", "hidden", "floor")
         said = [f"{n} {getattr(self.setup, n)}" for n in names[2:] if getattr(self.setup, n) != getattr(usual, n)]
-        tills = ["two tills"] if len(self.setup.receipts) > 1 else []
+        tills = [["two tills"], ["two stores, two workers"]][self.setup.stores - 1] if self.setup.receipts[1:] else []
         return ", ".join([self.setup.redeem_at, self.setup.lookup, *said, *tills])
 
 
@@ -38,9 +38,19 @@ def _two_tills(setup: Setup) -> Family:
     return Family(replace(setup, receipts=("R1", "R2"), balance=600), tuple(TWO_TILLS))
 
 
+def _two_stores(setup: Setup) -> Family:
+    return Family(replace(_two_tills(setup).setup, stores=2), tuple(TWO_TILLS))
+
+
+KEYED = ("sold", "sold without the worker", "picked again", "voided after posting", "below the minimum after total",
+         "two discounts, voided", "suspended for ever", "other member", "returned whole", "receipt number given again",
+         "points spent elsewhere")  # fmt: skip
+"""AIQ takes no key, and the profile refuses this look-up: the machine must be right all the same, on fewer stories."""
+
 FAMILIES = (
-    *(Family(setup, tuple(SCENARIOS)) for setup in MODES),
+    *(Family(setup, KEYED if setup.lookup == "keyed" else tuple(SCENARIOS)) for setup in MODES),
     *(_two_tills(setup) for setup in MODES if setup.lookup != "keyed"),
+    *(_two_stores(Setup(mode, "probe")) for mode in ("posted", "total", "select")),
     *(Family(Setup(mode, "probe", "adjust"), EARLY) for mode in ("total", "select")),
     Family(Setup("total", "probe", "manual"), EARLY),
     *(Family(Setup("posted", "probe", owed=owed), LATE) for owed in ("adjust", "absorb")),
@@ -76,21 +86,21 @@ def run_storms(setup: Setup, seeds: range) -> Count:
 _PROBE, _TOTAL, _SELECT = Setup("posted", "probe"), Setup("total", "probe"), Setup("select", "probe")
 MUTANTS: Mapping[str, tuple[Family, ...]] = {
     "hold": (_two_tills(_PROBE),),
-    "fresh-balance": (_two_tills(_SELECT), _two_tills(_TOTAL)),
+    "fresh-balance": (_two_stores(_PROBE),),
     "orphan": (Family(_PROBE, ("typed coupon, worker down",)),),
     "typed-line": (Family(_PROBE, ("typed coupon",)),),
     "early-sent": (Family(_PROBE, ("sold",)),),
     "grace": (Family(_PROBE, ("sold",)),),
-    "line-before-refund": (Family(_TOTAL, ("below the minimum after total", "back from total", "two discounts")),),
+    "line-before-refund": (Family(_SELECT, ("below the minimum after total", "other member")),),
     "agree": (Family(_PROBE, ("below the minimum, worker too late",)),),
-    "refused-once": (Family(_TOTAL, ("back from total", "points spent elsewhere")),),
+    "refused-once": (Family(_TOTAL, ("refused at total",)),),
     "vanished": (Family(_PROBE, ("sale vanishes",)),),
     "adjust-once": (Family(Setup("total", "probe", "adjust"), ("voided",)),),
     "count-redemptions": (Family(Setup("total", "probe", "adjust"), ("picked again",)),),
     "look-first": (Family(_PROBE, ("sold",)),),
     "unwind": (Family(_TOTAL, ("voided",)),),
     "minimum": (Family(_TOTAL, ("below the minimum after total",)),),
-    "line-seen": (Family(_PROBE, ("line erased",)),),
+    "line-seen": (Family(_PROBE, ("line erased, sale left open",)),),
     "fence": (Family(_PROBE, ("sold",)),),
 }
 """Safety rule -> families that must fail without it, the likeliest first."""

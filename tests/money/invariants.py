@@ -7,7 +7,7 @@ from decimal import Decimal
 from navplugin.core.model import Claim, SaleState
 from navplugin.openings import latest_by_code
 from tests.money.aiq import CODES, MEMBER
-from tests.money.till import Till
+from tests.money.till import ReturnSale, Till
 from tests.money.world import World
 
 MOVES_A_CODE = 8
@@ -24,12 +24,21 @@ def check_now(world: World) -> None:
                 say(f"I2: {receipt} {code}: points were taken twice")
             if net < 0:
                 say(f"I9: {receipt} {code}: points were given back twice")
+            if world.setup.redeem_at == "select" and net == 0 and _is_on_open_sale(world.sales[receipt], code):
+                say(f"I1: {receipt} {code}: the line stands and the points are not taken")
     if world.setup.owed != "adjust" and min(world.aiq.points.values()) < 0:
         say("I2: more points were taken than there are")
     if world.setup.lookup == "blind" and world.aiq.refunds:
         say("I9: a refund was sent in blind")
     if world.aiq.moves > MOVES_A_CODE * len(CODES) * len(world.setup.receipts):
         say(f"I17: {world.aiq.moves} calls that move points")
+
+
+def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:
+    """A line that the session put there for a pick."""
+    if not isinstance(till, Till) or not till.state.is_open or code not in till.lines:
+        return False
+    return code in till.grants and till.grants[code].status.is_picked
 
 
 def check_end(world: World) -> None:
@@ -60,7 +69,11 @@ def _check_code(world: World, till: Till, code: str) -> None:
     if till.state.is_open:
         if net > (1 if world.setup.redeem_at != "posted" else 0):
             say("I1: taken too early")
+        if end == "OPEN" and code not in till.lines and world.setup.redeem_at != "select":
+            say("a line that the cashier removed leaves a claim behind")
         return
+    if code in till.typed_seen and sold and not world.io.plan and not world.deaths:
+        say("a typed coupon was seen and not removed")
     if sold and not last:
         say("I5: a posted line without a claim")
     if end == "OPEN":
@@ -105,7 +118,7 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
     disagrees = till.member != claim.member_card_no or (till.floor and till.basket < CODES[claim.coupon_code][0])
     unknown = "sent" in moves or "refund sent" in moves or "collection sent" in moves
     return (
-        (disagrees and till.posted is not None)
+        (disagrees and till.posted is not None and (till.posted_unseen or bool(planned)))
         or (setup.lookup == "blind" and unknown)
         or (setup.refund == "manual" and claim.taken_at is not None)
         or (setup.refund == "adjust" and "refund sent" in moves)

@@ -26,12 +26,12 @@ class MemoryLedger:
     company: str = "C"
 
     def take_watch(self, company: str, owner: str, now: datetime) -> int:
-        self.store.epoch += 1
-        self.epoch = self.store.epoch
+        self.company = company
+        self.epoch = self.store.epochs[company] = self.store.epochs.get(company, 0) + 1
         return self.epoch
 
     def _fence(self) -> None:
-        if self.epoch != self.store.epoch and "fence" in self.rules:
+        if self.epoch != self.store.epochs[self.company] and "fence" in self.rules:
             raise LedgerUnusable("another worker has taken over")
 
     # ---- claims
@@ -39,17 +39,18 @@ class MemoryLedger:
     def claims_of(self, receipt_no: str, sale_guid: str | None = None) -> tuple[Claim, ...]:
         return tuple(
             c for c in self.store.claims.values()
-            if c.receipt_no == receipt_no and sale_guid in (None, c.sale_guid)
+            if c.company == self.company and c.receipt_no == receipt_no and sale_guid in (None, c.sale_guid)
         )  # fmt: skip
 
     def open_claims(self) -> tuple[Claim, ...]:
-        return tuple(c for c in self.store.claims.values() if c.end is End.OPEN)
+        return tuple(c for c in self.store.claims.values() if (c.company, c.end) == (self.company, End.OPEN))
 
     def list_claims(self, end: str = "") -> tuple[Claim, ...]:
         return tuple(c for c in self.store.claims.values() if end in ("", c.end))
 
     def member_claims(self, member_card_no: str) -> tuple[Claim, ...]:
-        return tuple(c for c in self.open_claims() if c.member_card_no == member_card_no)
+        mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
+        return tuple(c for c in mine if c.end is End.OPEN)
 
     def open_claim(
         self, claim: Claim, balance: Decimal | None, now: datetime, *, read_at: datetime | None = None,
@@ -59,7 +60,8 @@ class MemoryLedger:
             self._fence()
             reason = "" if force else may_hold(balance, self.store.claims.values(), claim, read_at)
             if not reason:
-                assert claim.key not in self.store.claims, "a claim was opened twice"
+                if claim.key in self.store.claims:
+                    raise LedgerUnusable("another worker has opened this claim")
                 self.store.claims[claim.key] = claim
                 self._note(claim, "open", claim.reason)
             return reason
@@ -70,7 +72,8 @@ class MemoryLedger:
         def write() -> None:
             self._fence()
             there = self.store.claims[before.key]
-            if (there.points, there.end, there.resolved) != (before.points, before.end, before.resolved):
+            same = (there.points, there.end, there.resolved) == (before.points, before.end, before.resolved)
+            if not same and "fence" in self.rules:
                 raise LedgerUnusable("another worker has moved this claim")
             self.store.claims[before.key] = after
             self._note(after, move, after.resolved or after.reason)
@@ -153,7 +156,7 @@ class MemoryLedger:
 class Store:
     """What survives the worker."""
 
-    epoch: int = 0
+    epochs: dict[str, int] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     journal: list[tuple[str, ...]] = field(default_factory=list)
     effects: list[tuple[str, str, str]] = field(default_factory=list)
@@ -165,7 +168,7 @@ class Store:
 
     def copy(self) -> Store:
         return Store(
-            self.epoch, dict(self.claims), list(self.journal), list(self.effects), dict(self.people),
+            dict(self.epochs), dict(self.claims), list(self.journal), list(self.effects), dict(self.people),
             dict(self.mapped), dict(self.returns), list(self.reports), dict(self.notes),
         )  # fmt: skip
 

@@ -18,6 +18,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "voided after posting": ("pick:AP0004", "total", "pay", "post-void"),
     "picked again": ("pick:AP0004", "total", "back", "unpick:AP0004", "pick:AP0004", "total", "pay"),
     "line erased": ("pick:AP0004", "erase:AP0004", "total", "pay"),
+    "line erased, sale left open": ("pick:AP0004", "total", "back", "erase:AP0004"),
+    "refused at total": ("pick:AP0004", "spend", "total", "back", "total", "pay", "pay"),
     "back from total": ("pick:AP0004", "total", "back", "total", "pay"),
     "below the minimum after total": ("pick:AP0004", "total", "back", "less", "total", "pay", "pay"),
     "below the minimum, worker too late": ("pick:AP0004", "-less", "-total", "-pay"),

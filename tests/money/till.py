@@ -32,7 +32,9 @@ class Till:
     """One sale as the POS session and LS leave it (design.md 7.1).
 
     floor: least balance of the grants: the discount's value where the shipped rules hold, else 0.
-    hidden: NAV cannot show the journal now. gone: the sale's row is no more.
+    hidden: NAV cannot show the journal now. gone: the sale's row is no more. unseen: member or basket changed, and the
+    worker has had no round since; posted_unseen: it was so when the sale was posted. typed_seen: coupon codes that
+    nobody picked and that the worker has seen on the open sale.
     """
 
     receipt_no: str
@@ -44,6 +46,10 @@ class Till:
     version: int = 1
     hidden: bool = False
     gone: bool = False
+    company: str = "C"
+    unseen: bool = False
+    typed_seen: frozenset[str] = frozenset()
+    posted_unseen: bool = False
     terminal: str = "P0001"
     basket: Decimal = Decimal(120)
     state: SaleState = SaleState.SALES
@@ -63,7 +69,7 @@ class Till:
 
     def digest(self) -> object:
         return (
-            self.state, self.guid, self.basket, self.member, self.hidden, self.gone, self.terminal,
+            self.state, self.guid, self.basket, self.unseen, self.posted_unseen, self.typed_seen, self.member, self.hidden, self.gone, self.terminal,
             frozenset(self.lines),
             frozenset((g.coupon_code, g.status, g.points, g.reason, g.redemption_id, g.member_ref, g.applied_amount,
                        g.picked_at) for g in self.grants.values()),
@@ -164,11 +170,11 @@ class Till:
     def _less(self) -> None:
         if self.state is SaleState.PAYMENT:
             self._back()
-        self.basket = Decimal(50)
+        self.basket, self.unseen = Decimal(50), True
         self.event()
 
     def _swap(self) -> None:
-        self.member = OTHER
+        self.member, self.unseen = OTHER, True
         self.event()
 
     def _suspend(self) -> None:
@@ -180,7 +186,7 @@ class Till:
         if self.event():
             self._enter(SaleState.SALES)
             return
-        self.posted = self.amounts()
+        self.posted, self.posted_unseen = self.amounts(), self.unseen
         self._enter(SaleState.POSTED)
 
     def _insert(self, code: str) -> None:
@@ -217,6 +223,13 @@ class Till:
             fields["status"] = GrantStatus(fields["status"])
         self._set(code, **fields)
 
+    def seen(self) -> None:
+        """The worker has had a whole round."""
+        self.unseen = False
+        picked = {code for code, grant in self.grants.items() if grant.status.is_picked}
+        if self.state.is_open:
+            self.typed_seen = frozenset(self.lines - picked)
+
     def row(self) -> Sale:
         """The sale's row."""
         return Sale(
@@ -233,7 +246,7 @@ class Till:
             StagedRow(GRANTS, (self.receipt_no, g.coupon_code), fields_of(g), g.etag) for g in self.grants.values()
         )
         return Snapshot(
-            "C", self.row(), journal if self.state.is_open and not self.hidden else None, self._posted_sale(),
+            self.company, self.row(), journal if self.state.is_open and not self.hidden else None, self._posted_sale(),
             grants=tuple(self.grants.values()), rows=rows,
         )  # fmt: skip
 
@@ -257,6 +270,7 @@ class ReturnSale:
     number: int
     quantity: int
     since: datetime
+    company: str = "C"
     exists: bool = True
 
     def copy(self, clock: ScriptedClock) -> ReturnSale:
@@ -264,6 +278,9 @@ class ReturnSale:
 
     def digest(self) -> object:
         return (self.sold, self.number, self.quantity)
+
+    def seen(self) -> None:
+        """Nothing of it changes."""
 
     def row(self) -> Sale:
         """The return's own row."""
@@ -278,7 +295,7 @@ class ReturnSale:
             sale.receipt_no, "S0001", "P0001", 2, MEMBER, "101", False, True, self.sold, self.since, sale.sale_guid,
             Decimal(0), (line,),
         )  # fmt: skip
-        return Snapshot("C", sale, None, posted)
+        return Snapshot(self.company, sale, None, posted)
 
 
 def grant_of(receipt_no: str, code: str, member: str = MEMBER, floor: bool = True) -> Grant:

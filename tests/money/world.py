@@ -51,6 +51,7 @@ class Setup:
     hidden: bool = False
     floor: bool = True
     receipts: tuple[str, ...] = ("R1",)
+    stores: int = 1
     rules: frozenset[str] = RULES
 
     def __repr__(self) -> str:
@@ -84,13 +85,14 @@ class World:
 
     def __post_init__(self) -> None:
         s = self.setup
+        companies = [f"C{n + 1}" if n < s.stores else "C1" for n in range(len(s.receipts))]
         self.sales: dict[str, Till | ReturnSale] = {
-            r: Till(r, s.redeem_at, self.clock, s.floor) for r in s.receipts
+            r: Till(r, s.redeem_at, self.clock, s.floor, company=c) for r, c in zip(s.receipts, companies, strict=True)
         }
         self.aiq = Aiq(self.clock, self.io, s.refund, s.lookup == "keyed", s.hidden)
         self.aiq.points[MEMBER] = Decimal(s.balance)
         self._join()
-        self.worker = self._new_worker()
+        self.workers = [self._new_worker(f"C{n + 1}") for n in range(s.stores)]
 
     def _join(self) -> None:
         self.io.meanwhile, self.io.be_late = self._meanwhile, self._be_late
@@ -104,21 +106,22 @@ class World:
         other.sales = {r: s.copy(other.clock) for r, s in self.sales.items()}
         other.aiq = self.aiq.copy(other.clock, other.io)
         other._join()
-        other.worker = other._new_worker(self.worker)
+        other.workers = [other._new_worker(one.company.name, one) for one in self.workers]
         return other
 
-    def _new_worker(self, before: Worker | None = None) -> Worker:
+    def _new_worker(self, name: str, before: Worker | None = None) -> Worker:
         """A worker that starts; or one with the memory of another, for a copied world."""
         s = self.setup
         ledger = self.ledger_of(self)
         store = StoreSettings("S0001", redeem_at=s.redeem_at, short=s.short)
-        company = Company("C", {"S0001": store}, {}, self._decide, lambda *_: "", timedelta(days=1))
+        company = Company(name, {"S0001": store}, {}, self._decide, lambda *_: "", timedelta(days=1))
         if before is None:
-            ledger.take_watch("C", "model", self.clock.now())
+            ledger.take_watch(name, "model", self.clock.now())
         else:
-            ledger.epoch = before.ledger.epoch
+            ledger.company, ledger.epoch = name, before.ledger.epoch
         cashbox = Cashbox(ledger, self.aiq, self.clock, {"S0001": s.policy}, s.rules)
-        worker = Worker(company, self, self, self.aiq, ledger, cashbox, self.clock)  # type: ignore[arg-type]
+        nav = Nav(self, name)
+        worker = Worker(company, nav, nav, self.aiq, ledger, cashbox, self.clock)  # type: ignore[arg-type]
         if before is not None:
             for name in ("_saved_mark", "_rechecked_at", "_setup"):
                 setattr(worker, name, getattr(before, name))
@@ -133,10 +136,14 @@ class World:
 
     def digest(self) -> object:
         """All that the future depends on."""
-        worker, people = self.worker, self.worker.people
         return (
             self.clock.at, self.store.digest(), self.aiq.digest(), bool(self.late),
-            tuple(s.digest() for s in self.sales.values()),
+            tuple(s.digest() for s in self.sales.values()), tuple(self._memory(one) for one in self.workers),
+        )  # fmt: skip
+
+    def _memory(self, worker: Worker) -> object:
+        people = worker.people
+        return (
             frozenset(r for r, s in self.sales.items() if worker._seen.get(r) != s.row().change_mark),
             frozenset(worker._again), worker._rechecked_at is None, people._paused_until,
             tuple((card, at, w.points if w else None) for card, (at, w) in sorted(people._wallets.items())),
@@ -153,12 +160,13 @@ class World:
         if name.startswith("back:"):
             if till.state is SaleState.POSTED:
                 self.returns += 1
-                one = ReturnSale(receipt_no, self.returns, int(name[5:]), self.clock.now())
+                one = ReturnSale(receipt_no, self.returns, int(name[5:]), self.clock.now(), till.company)
                 self.sales[one.row().receipt_no] = one
         elif name == "again":
             self.clock.advance(hours=2)
             self.sales[receipt_no] = Till(
-                receipt_no, till.mode, self.clock, till.floor, till.guid + 1, till.mark + 1, till.version + 1
+                receipt_no, till.mode, self.clock, till.floor, till.guid + 1, till.mark + 1, till.version + 1,
+                company=till.company,
             )
         elif name == "spend":
             self.aiq.points[MEMBER] = Decimal(0)  # elsewhere, in a web shop
@@ -172,13 +180,14 @@ class World:
             self.press(what[6:])
         else:  # another receipt's turn, or a second worker that takes over: a whole round by somebody else
             plan, self.io.plan = self.io.plan, {}
-            worker = self.worker if what == "other" else self._new_worker()
-            others = [r for r, s in self.sales.items() if s.exists and (r != "R1" or what == "take-over")]
+            name = self.sales["R1"].company
+            worker = self.workers[0]
             if what == "take-over":
-                self.successor = worker
+                worker = self.successors[name] = self._new_worker(name)
+            mine = (s for r, s in self.sales.items() if s.exists and s.company == name)
             try:
-                for receipt in others:
-                    worker._process(self.read_snapshots([self.sales[receipt].row()])[0])
+                for sale in [s for s in mine if what == "take-over" or s.row().receipt_no != "R1"]:
+                    worker._process(worker.reader.read_snapshots([sale.row()])[0])
             except (Retriable, Skippable):
                 pass  # it looks again in its next round
             self.io.plan = plan
@@ -197,50 +206,20 @@ class World:
                     call()
                 except Exception:  # noqa: BLE001, S110 what came too late may be refused: nobody hears of it
                     pass
-        self.successor: Worker | None = None
-        try:
-            self.worker.tick()
-        except (Died, LedgerUnusable):
-            self.deaths += 1
-            self.worker = self.successor or self._new_worker()
-        except Retriable:
-            pass  # NAV is away: the loop waits
-        self.worker = self.successor or self.worker
-
-    # ---- NAV as the worker reads and writes it -------------------------------------------------------------------
-
-    def read_changed_sales(self, after_mark: int) -> list[Any]:
-        return self.io.cross("nav.read", lambda: [s.row() for s in self.sales.values() if s.exists])
-
-    def read_sale(self, receipt_no: str) -> Any:
-        sale = self.sales.get(receipt_no)
-        return self.io.cross("nav.read", lambda: sale.row() if sale is not None and sale.exists else None)
-
-    def read_snapshots(self, sales: Any) -> list[Snapshot]:
-        def read() -> list[Snapshot]:
-            self.last_read |= {s.receipt_no: self.sales[s.receipt_no].row().state for s in sales}
-            return [self.sales[s.receipt_no].snapshot() for s in sales]
-
-        return self.io.cross("nav.read", read)
-
-    def read_member(self, member_card_no: str) -> Member:
-        return Member(member_card_no)
-
-    def read_offers(self) -> tuple[Offer, ...]:
-        return OFFERS
-
-    def read_setup(self) -> dict[str, Any]:
-        return {}
-
-    def read_rows(self, page: str, where: Any) -> list[Any]:
-        return []
-
-    def write(self, effect: Effect) -> None:
-        till = self.sales[effect.key[0]]
-        assert isinstance(till, Till)
-        if self.last_read.get(till.receipt_no) is SaleState.SUSPENDED:
-            self.violations.append(f"I7: {effect.op} {effect.key} was sent to a suspended sale")
-        self.io.cross("nav.write", lambda: till.apply(effect))
+        for index, worker in enumerate(list(self.workers)):
+            self.successors: dict[str, Worker] = {}
+            name = worker.company.name
+            try:
+                worker.tick()
+            except (Died, LedgerUnusable):
+                self.deaths += 1
+                self.workers[index] = self._new_worker(name)
+            except Retriable:
+                pass  # NAV is away: the loop waits
+            else:
+                for sale in self.sales.values():
+                    sale.seen()
+            self.workers[index] = self.successors.get(name) or self.workers[index]
 
     def _decide(self, situation: Situation) -> Decision:
         sale = situation.snapshot.sale
@@ -251,6 +230,51 @@ class World:
             for d in situation.wallet.discounts
         ]
         return Decision(wants=tuple(wants))
+
+
+@dataclass
+class Nav:
+    """NAV as one company's worker reads and writes it."""
+
+    world: World
+    company: str
+
+    def _mine(self) -> dict[str, Till | ReturnSale]:
+        return {r: s for r, s in self.world.sales.items() if s.exists and s.company == self.company}
+
+    def read_changed_sales(self, after_mark: int) -> list[Any]:
+        return self.world.io.cross("nav.read", lambda: [s.row() for s in self._mine().values()])
+
+    def read_sale(self, receipt_no: str) -> Any:
+        def read() -> Any:
+            sale = self._mine().get(receipt_no)
+            return sale.row() if sale is not None else None
+
+        return self.world.io.cross("nav.read", read)
+
+    def read_snapshots(self, sales: Any) -> list[Snapshot]:
+        def read() -> list[Snapshot]:
+            found = [self.world.sales[s.receipt_no] for s in sales]
+            self.world.last_read |= {s.row().receipt_no: s.row().state for s in found}
+            return [s.snapshot() for s in found]
+
+        return self.world.io.cross("nav.read", read)
+
+    def read_member(self, member_card_no: str) -> Member:
+        return Member(member_card_no)
+
+    def read_offers(self) -> tuple[Offer, ...]:
+        return OFFERS
+
+    def read_setup(self) -> dict[str, Any]:
+        return {}
+
+    def write(self, effect: Effect) -> None:
+        till = self.world.sales[effect.key[0]]
+        assert isinstance(till, Till)
+        if self.world.last_read.get(till.receipt_no) is SaleState.SUSPENDED:
+            self.world.violations.append(f"I7: {effect.op} {effect.key} was sent to a suspended sale")
+        self.world.io.cross("nav.write", lambda: till.apply(effect))
 
 
 def with_rule_off(setup: Setup, rule: str) -> Setup:
