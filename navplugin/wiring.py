@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
 from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import Clock, Matcher, NavWriter
+from navplugin.core.ports import Clock, JournalReader, Matcher, NavWriter
 from navplugin.core.profile import Profile
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider, SharedGate
@@ -112,6 +112,11 @@ def open_ledger(site: Site, *, must_exist: bool = False) -> SqlLedger:
     if worker["personal-data"] == "hash":
         hide_with = resolve_secret(worker["hash-key"], "the key of the hashes in the ledger").encode()
     return SqlLedger(site.ledger, must_exist=must_exist, hide_with=hide_with)
+
+
+def connect_nav(site: Site) -> JournalReader:
+    """NAV of a site, to read only. Misconfigured when the key cannot be had."""
+    return connect(nav_settings(site))[0]
 
 
 def nav_settings(site: Site) -> NavSettings:

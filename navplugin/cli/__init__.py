@@ -11,7 +11,7 @@ import typer
 
 from navplugin.cli.output import Exit
 
-GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "check", "demo")
+GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "report", "check", "demo")
 """Modules of this package that register commands, in the order of --help."""
 
 

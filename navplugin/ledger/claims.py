@@ -111,6 +111,19 @@ class ClaimTable(LedgerFile):
             )
         )
 
+    def last_steps(self) -> Mapping[str, tuple[str, str]]:
+        """P and end after the last step of each claim's journal, by claim key."""
+        with self._write() as connection:
+            query = select(CLAIM_JOURNAL.c.key, CLAIM_JOURNAL.c.points, CLAIM_JOURNAL.c.end)
+            rows = connection.execute(query.order_by(CLAIM_JOURNAL.c.id))
+            return {key: (points, end) for key, points, end in rows}
+
+    def changed_at(self) -> Mapping[str, datetime]:
+        """When each claim changed last, by claim key."""
+        with self._write() as connection:
+            rows = connection.execute(select(CLAIM.c.key, CLAIM.c.changed_at))
+            return {key: datetime.fromisoformat(at) for key, at in rows}
+
     def history(self, key: str) -> tuple[Mapping[str, Any], ...]:
         """The append-only journal of one claim: at, move, points, end, note."""
         with self._write() as connection:

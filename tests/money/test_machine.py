@@ -61,7 +61,7 @@ def test_every_safety_rule_has_a_mutant() -> None:
 def test_a_failing_plan_is_printed_as_a_literal_that_replays_it() -> None:
     printed = kill("look-first")
     call, _, said = printed.rpartition("): ")
-    world = eval(call + ")", {"replay": replay, "Setup": Setup, "RULES": RULES})  # noqa: S307 our own literal
+    world = eval(call + ")", {"replay": replay, "Setup": Setup, "RULES": RULES})
     assert world.violations[0] == said
 
 

@@ -69,7 +69,8 @@ class Till:
 
     def digest(self) -> object:
         return (
-            self.state, self.guid, self.basket, self.unseen, self.posted_unseen, self.typed_seen, self.member, self.hidden, self.gone, self.terminal,
+            self.state, self.guid, self.basket, self.unseen, self.posted_unseen, self.typed_seen,
+            self.member, self.hidden, self.gone, self.terminal,
             frozenset(self.lines),
             frozenset((g.coupon_code, g.status, g.points, g.reason, g.redemption_id, g.member_ref, g.applied_amount,
                        g.picked_at) for g in self.grants.values()),
@@ -302,8 +303,8 @@ def grant_of(receipt_no: str, code: str, member: str = MEMBER, floor: bool = Tru
     """A granted row as the plugin writes it."""
     value, cost = CODES[code]
     return Grant(
-        receipt_no, code, code, f"d-{code}", code, "amount", value, cost, Decimal(0), value if floor else Decimal(0), "",
-        False, member, "", "", "", GrantStatus.GRANTED, None, "101", 0, Decimal(0), "0",
+        receipt_no, code, code, f"d-{code}", code, "amount", value, cost, Decimal(0), value if floor else Decimal(0),
+        "", False, member, "", "", "", GrantStatus.GRANTED, None, "101", 0, Decimal(0), "0",
     )  # fmt: skip
 
 

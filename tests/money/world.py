@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -57,7 +58,7 @@ class Setup:
     def __repr__(self) -> str:
         usual = {f.name: f.default for f in fields(self)}
         given = [f"{n}={getattr(self, n)!r}" for n in usual if n != "rules" and getattr(self, n) != usual[n]]
-        off = [f"rules=RULES - {set(RULES - self.rules)}"] if RULES != self.rules else []
+        off = [f"rules=RULES - {set(RULES - self.rules)}"] if self.rules != RULES else []
         return f"Setup({', '.join(given + off)})"
 
     @property
@@ -152,7 +153,7 @@ class World:
     # ---- what happens --------------------------------------------------------------------------------------------
 
     def press(self, name: str, receipt_no: str = "R1") -> None:
-        """A key at the till; `@R2 key` names another one. `again`: the number is given once more. `back:N`: a return."""
+        """A key at the till; `@R2 key` names another one. again: the number is given once more. back:N: a return."""
         if name.startswith("@"):
             receipt_no, _, name = name[1:].partition(" ")
         till = self.sales[receipt_no]
@@ -202,10 +203,8 @@ class World:
         for at, call in list(self.late):
             if self.clock.now() >= at:
                 self.late.remove((at, call))
-                try:
+                with suppress(Exception):  # what came too late may be refused: nobody hears of it
                     call()
-                except Exception:  # noqa: BLE001, S110 what came too late may be refused: nobody hears of it
-                    pass
         for index, worker in enumerate(list(self.workers)):
             self.successors: dict[str, Worker] = {}
             name = worker.company.name
