@@ -165,7 +165,8 @@ def find_in_listing(
     """The live redemptions with our reference, oldest first. ProtocolError where a row may be ours but does not say so:
     taking that for "none" would redeem twice."""
     found, unclear = [], False
-    for one in rows_of_listing(rows):
+    raw = list(rows)
+    for row, one in zip(raw, rows_of_listing(raw), strict=True):
         foreign = one.contact_id and contact_id and one.contact_id != contact_id
         if foreign or (one.discount_id and one.discount_id != discount_id) or one.refunded:
             continue
@@ -173,7 +174,7 @@ def find_in_listing(
         if same and one.discount_id:
             found.append(replace(one, contact_id=one.contact_id or contact_id))
         else:
-            unclear = unclear or same or not one.reference
+            unclear = unclear or same or all(row.get(name) is None for name in _ROW_REFERENCE)
     if unclear and not found:
         raise _unusable("reference", "not shown for a redemption that may be ours; set redemption-lookup = blind")
     return tuple(found)

@@ -18,6 +18,8 @@ from typing import Any
 from navplugin.simulator.state import State
 
 SETTINGS = "aiq.settings"
+PINS = "aiq.pins"
+PIN_TRIES, PIN_SECONDS = 3, 600
 DEFAULTS: dict[str, Any] = {
     "key": "demo-key",
     "uid": "1234",
@@ -29,6 +31,9 @@ DEFAULTS: dict[str, Any] = {
     "listing_shows_reference": True,
     "transaction_id": "optional",  # or "required", "refused"
     "source_honoured": True,
+    "pin": "wallet",  # or "contact-wallet", "off": which pair of PIN calls answers
+    "extra_fields": False,  # True: answers bear fields that nobody documented
+    "bare": False,  # True: optional fields are left out
     "refund": False,  # True: the refund address answers
     "stores": [],
 }
@@ -65,8 +70,7 @@ class Aiq:
 
     def search(self, text: str, start: int, limit: int) -> Thing:
         """The personas listing; `results` is null when nothing fits."""
-        wanted = text.strip().strip('"').removeprefix("email:").casefold()
-        found = [_listed(p) for p in self._personas() if not wanted or wanted in _searched(p)]
+        found = [_listed(p) for p in self._personas() if _fits(p, text)]
         page = found[start : start + limit]
         return {"results": page or None, "start": start, "total": len(found), "limit": limit, "size": len(page)}
 
@@ -112,6 +116,35 @@ class Aiq:
             "discountTemplates": templates,
             "contactID": persona["contactID"],
         }
+
+    def send_pin(self, phone: str, email: str) -> None:
+        """A new PIN for the person, by text message. AiqError 404 for an unknown contact."""
+        with self._state.transaction():
+            persona = self._find(phone=phone) if phone else self._find(email=email)
+            if persona is None:
+                raise AiqError(404, "Contact not found")
+            pins: Thing = self._state.doc(PINS, {})
+            sent = pins.get(persona["contactID"], {}).get("sent", 0) + 1
+            pins[persona["contactID"]] = {
+                "code": f"{(sum(map(ord, persona['contactID'])) * 7919 + sent * 613) % 9000 + 1000}", "tries": 0,
+                "sent": sent, "at": int(self._state.now().timestamp()),
+            }  # fmt: skip
+            self._state.set_doc(PINS, pins)
+
+    def open_wallet(self, phone: str, email: str, code: str, base: str) -> Thing | None:
+        """The wallet behind a PIN. AiqError 400 for a wrong one, one older than 10 min, or the fourth try."""
+        with self._state.transaction():
+            persona = self._find(phone=phone) if phone else self._find(email=email)
+            pins: Thing = self._state.doc(PINS, {})
+            pin = pins.get(persona["contactID"]) if persona else None
+            fresh = pin is not None and int(self._state.now().timestamp()) - pin["at"] <= PIN_SECONDS
+            right = pin is not None and fresh and pin["tries"] < PIN_TRIES and pin["code"] == code
+            if pin is not None and not right:
+                pin["tries"] += 1
+                self._state.set_doc(PINS, pins)
+        if not right:
+            raise AiqError(400, "Invalid code")
+        return self.wallet(phone, email, base)
 
     def redeem(self, discount_id: str, token: str, reference: str) -> Thing:
         """Deduct the points now. AiqError 404 unknown address, 409 used up, 400 not possible; then nothing happened."""
@@ -267,6 +300,16 @@ def _phone(persona: Thing) -> str:
 
 def _email(value: Any) -> str:
     return str(value or "").strip().casefold()
+
+
+def _fits(persona: Thing, search: str) -> bool:
+    """The words of aiq-api.md 3.2, all of which must fit; that they may be combined is assumed."""
+    words = search.split()
+    kinds = {"is:member": bool(persona.get("loyalty")), "not:member": not persona.get("loyalty")}
+    if not all(kinds.get(word, True) for word in words):
+        return False
+    wanted = " ".join(word for word in words if word not in kinds).strip('"').removeprefix("email:").casefold()
+    return not wanted or wanted in _searched(persona)
 
 
 def _searched(persona: Thing) -> str:

@@ -107,6 +107,18 @@ def _wallet(face: AiqFace, call: Call, parts: Parts) -> Any:
     return face.known(face.aiq.wallet(phone, email, call.base))
 
 
+def _pin(face: AiqFace, call: Call, parts: Parts) -> Any:
+    wanted = {"wallet": "", "contact-wallet": "contact/"}.get(face.aiq.settings["pin"])
+    if wanted is None or parts["contact"] != wanted:
+        raise AiqError(404, "Not found")
+    body = _object(call)
+    phone, email = str(body.get("phone") or ""), str(body.get("email") or "")
+    if parts["step"] == "verify":
+        face.aiq.send_pin(phone, email)
+        return {}
+    return face.aiq.open_wallet(phone, email, str(body.get("code") or ""), call.base)
+
+
 def _personas(face: AiqFace, call: Call, parts: Parts) -> Any:
     options = dict(call.options())
     return face.aiq.search(options.get("search", ""), _number(options, "start", 0), _number(options, "limit", 100))
@@ -150,6 +162,7 @@ _ROUTES = (
     _at("lookup", "GET POST", "/api/v2/loyalty/lookup/(?P<pii>[^/]+)", _look_up),
     _at("signup", "POST", "/api/v2/loyalty", _sign_up),
     _at("wallet", "POST", "/api/v2/wallet", _wallet),
+    _at("pin", "POST", "/api/v2/(?P<step>verify|view)/(?P<contact>contact/)?wallet", _pin),
     _at("personas", "GET", f"{_V1}/piis/{_UID}", _personas),
     _at("personas", "GET", f"{_V1}/piis/{_UID}/(?P<contact>[^/]+)", _persona),
     _at("redeem", "PUT",
