@@ -73,7 +73,7 @@ class SharedGate:
         limits = ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE), (per_hour, Duration.HOUR))
         shares = {"all": 1.0, "batch": batch_share} if batch else {"all": 1.0}
         self._tables = {
-            f"{kind}_{name}": [Rate(max(1, int(n * share)), length) for n, length in limits]
+            f"{kind}_{name}": _binding([Rate(max(1, int(n * share)), int(length)) for n, length in limits])
             for kind, share in reversed(shares.items())
         }
         self._held = f"held_{name}"
@@ -141,3 +141,13 @@ class SharedGate:
             return None
         self._failed = False
         return connection
+
+
+def _binding(rates: list[Rate]) -> list[Rate]:
+    """Without the rates that another one makes idle; pyrate-limiter takes no others. rates: by growing interval."""
+    kept: list[Rate] = []
+    for rate in rates:
+        kept = [one for one in kept if one.limit < rate.limit]
+        if not kept or rate.limit * kept[-1].interval <= kept[-1].limit * rate.interval:
+            kept.append(rate)
+    return kept

@@ -18,7 +18,9 @@ from typing import Any
 from navplugin.simulator.state import State
 
 SETTINGS = "aiq.settings"
-PINS = "aiq.pins"
+PINS, ACCRUED = "aiq.pins", "aiq.accrued"
+ACCRUAL_SECONDS = 24 * 3600
+_ALWAYS = ("id", "posDiscountID", "name", "redemptionURL", "pointsDeduction")
 PIN_TRIES, PIN_SECONDS = 3, 600
 DEFAULTS: dict[str, Any] = {
     "key": "demo-key",
@@ -34,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "pin": "wallet",  # or "contact-wallet", "off": which pair of PIN calls answers
     "extra_fields": False,  # True: answers bear fields that nobody documented
     "bare": False,  # True: optional fields are left out
+    "calls_per_second": 0,  # more are answered with 429 and Retry-After; 0 = no limit
     "refund": False,  # True: the refund address answers
     "stores": [],
 }
@@ -66,7 +69,10 @@ class Aiq:
         if persona is None:
             return None
         shown = {name: bool(persona.get(name)) for name in ("loyalty", "smsOptIn", "emailOptIn")}
-        return {"contactID": persona["contactID"], **shown}
+        if self.settings["bare"]:
+            return {"loyalty": shown["loyalty"]}
+        more = {"tierLevel": 2, "somethingNew": [None]} if self.settings["extra_fields"] else {}
+        return {"contactID": persona["contactID"], **shown, **more}
 
     def search(self, text: str, start: int, limit: int) -> Thing:
         """The personas listing; `results` is null when nothing fits."""
@@ -100,6 +106,7 @@ class Aiq:
 
     def wallet(self, phone: str, email: str, base: str) -> Thing | None:
         """Balance and discounts; None when unknown. Phone wins over e-mail. `base`: address for redemptionURL."""
+        self._accrue()
         persona = self._find(phone=phone) if phone else self._find(email=email)
         if persona is None:
             return None
@@ -110,12 +117,19 @@ class Aiq:
             for template in self._templates()
             if not self._spent(template, persona["contactID"])
         ]
-        return {
+        if settings["bare"]:
+            templates = [{name: one.get(name) for name in _ALWAYS} for one in templates]
+            return {"loyaltyPoints": points, "discountTemplates": templates}
+        found = {
             "loyaltyPoints": str(points) if settings["points_as_text"] else points,
             "hidePointsInWallet": bool(settings["points_hidden"]),
             "discountTemplates": templates,
             "contactID": persona["contactID"],
         }
+        if settings["extra_fields"]:
+            found |= {"audiences": [{"name": "VIP"}], "somethingNew": {"deep": [1, None, True]}}
+            found["discountTemplates"] = [{**one, "cooldown": None, "minSpend": "?"} for one in templates]
+        return found
 
     def send_pin(self, phone: str, email: str) -> None:
         """A new PIN for the person, by text message. AiqError 404 for an unknown contact."""
@@ -201,9 +215,30 @@ class Aiq:
 
     def feed(self, kind: str, body: Any) -> None:
         """Take sales, members or items. They are kept, and give no points before AIQ has worked on them."""
+        at = int(self._state.now().timestamp())
         with self._state.transaction():
             for one in body if isinstance(body, list) else [body]:
-                self._append("aiq.feeds", {"kind": kind, "body": one})
+                self._append("aiq.feeds", {"kind": kind, "body": one, "at": at})
+
+    def _accrue(self) -> None:
+        """A point for each unit of a sale that was fed a day ago, once for each `pos_id`: how much is ours, how late is
+        AIQ's (aiq-api.md 10.2)."""
+        due = int(self._state.now().timestamp()) - ACCRUAL_SECONDS
+        with self._state.transaction():
+            feeds: list[Thing] = self._state.doc("aiq.feeds", [])
+            done: list[str] = self._state.doc(ACCRUED, [])
+            for feed in feeds:
+                visit = feed["body"].get("visit", {}) if feed["kind"] == "sale" else {}
+                number = str(visit.get("pos_id") or "")
+                if not number or number in done or feed["at"] > due:
+                    continue
+                done.append(number)
+                member = feed["body"].get("member") or {}
+                persona = self._find(str(member.get("mobilePhone") or ""), str(member.get("email") or ""))
+                if persona is not None:
+                    total = number_of(visit.get("transaction_total"))
+                    self._move(persona["contactID"], total, used=Decimal(0))
+            self._state.set_doc(ACCRUED, done)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -217,7 +252,7 @@ class Aiq:
             persona[name] = value or persona.get(name, "")
         persona["loyalty"] = wanted or bool(persona.get("loyalty"))
         for sent, kept in (("smsoptin", "smsOptIn"), ("emailOptIn", "emailOptIn")):
-            if sent in body:
+            if sent in body and not persona.get("optedOut"):  # who opted out is not opted in again
                 persona[kept] = bool(body[sent])
 
     def _offered(self, template: Thing, contact_id: str, base: str) -> Thing:
@@ -288,6 +323,14 @@ def number(value: Any) -> Decimal:
         return Decimal(str(value))
     except InvalidOperation as wrong:
         raise AiqError(500, f"'{value}' in the simulated world is not a number") from wrong
+
+
+def number_of(value: Any) -> Decimal:
+    """A number of a feed, 0 for what is none."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
 
 
 def _first(things: list[Thing], test: Callable[[Thing], bool]) -> Thing | None:

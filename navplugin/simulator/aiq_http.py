@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -60,6 +61,8 @@ class AiqFace:
     def answer(self, call: Call) -> Answer:
         """The answer to one call; refusals are answers too."""
         settings = self.aiq.settings
+        if self._too_many(settings["calls_per_second"]):
+            return _refusal(429, "Too many requests", {"retry-after": "1"})
         try:
             with self._state.transaction():
                 data = self._data(call, settings)
@@ -69,6 +72,13 @@ class AiqFace:
             return _refusal(400, "The body is not valid JSON")
         body = {"success": True, "code": 200, "data": data} if settings["envelope"] else {"data": data}
         return answer_json(200, body)
+
+    def _too_many(self, limit: int) -> bool:
+        """Whether this second has had its calls, this one among them."""
+        if not limit:
+            return False
+        since = self._state.now() - timedelta(seconds=1)
+        return sum(one["at"] > since for one in self._state.doc(CALLS, [])[-100:]) > limit
 
     def _data(self, call: Call, settings: Mapping[str, Any]) -> Any:
         if not hmac.compare_digest(call.headers.get("x-apikey", "").encode(), str(settings["key"]).encode()):
@@ -197,5 +207,6 @@ def _number(options: Mapping[str, str], name: str, usual: int) -> int:
     return int(text)
 
 
-def _refusal(status: int, message: str) -> Answer:
-    return answer_json(status, {"success": False, "code": status, "errors": [{"message": message}]})
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = {"success": False, "code": status, "errors": [{"message": message}]}
+    return answer_json(status, body, dict(headers or {}))

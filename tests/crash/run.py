@@ -58,8 +58,8 @@ class Verdict:
     def line(self) -> str:
         """For people."""
         return (
-            f"{self.scenario:<12} {self.mode:<7} {self.kills:>5} kills {self.sales:>5} sales {self.posted:>5} discounts "
-            f"posted {self.voided:>4} voided {self.redemptions:>5} redemptions {self.calls:>5} calls "
+            f"{self.scenario:<12} {self.mode:<7} {self.kills:>5} kills {self.sales:>5} sales {self.posted:>5} "
+            f"discounts posted {self.voided:>4} voided {self.redemptions:>5} redemptions {self.calls:>5} calls "
             f"{self.lost_answers:>4} answers lost | doubled {len(self.doubled)} missing {len(self.missing)} stranded "
             f"{len(self.stranded)} for a person {len(self.for_a_person)} | drained in {self.drain_seconds:.1f} s"
         )
