@@ -78,7 +78,8 @@ class AiqFace:
         if not limit:
             return False
         since = self._state.now() - timedelta(seconds=1)
-        return sum(one["at"] > since for one in self._state.doc(CALLS, [])[-100:]) > limit
+        recent = [one for one in self._state.doc(CALLS, [])[-100:] if one["at"] > since]
+        return len(recent) > limit
 
     def _data(self, call: Call, settings: Mapping[str, Any]) -> Any:
         if not hmac.compare_digest(call.headers.get("x-apikey", "").encode(), str(settings["key"]).encode()):

@@ -82,7 +82,7 @@ def run_scenario(folder: Path, scenario: str, kills: int, seed: int, mode: str =
         state.wait_until(lambda: bool(state.rows("AIQ_ReceiptFooter")), 60)
         for thread in threads:
             thread.start()
-        _kill_and_kill(crew, server, verdict, kills, random.Random(seed))
+        _kill_and_kill(crew, state, server, verdict, kills, random.Random(seed))
         stop.set()
         for thread in threads:
             thread.join(60)
@@ -110,14 +110,20 @@ def _rich_world() -> dict[str, Any]:
     return world
 
 
-def _kill_and_kill(crew: _Crew, server: Server, verdict: Verdict, kills: int, dice: random.Random) -> None:
-    never = threading.Event()
+def _kill_and_kill(crew: _Crew, state: State, server: Server, verdict: Verdict, kills: int, dice: random.Random) -> None:
     while verdict.kills < kills:
         if dice.random() < 0.3:
             server.faults.add({"call": "aiq.redeem", "fault": dice.choice(FAULTS)})
             verdict.lost_answers += 1
-        never.wait(dice.uniform(0.05, 1.2))
+        # After so many requests, not seconds: a slow machine must not kill a worker that has not even begun.
+        target = _requests(state) + dice.randint(1, 45)
+        state.wait_until(lambda: _requests(state) >= target, 5)  # noqa: B023 asked at once
         verdict.kills += crew.strike(dice)
+
+
+def _requests(state: State) -> int:
+    """How many requests the workers have sent to NAV."""
+    return sum(state.doc("nav.requests", {}).values())
 
 
 class _Crew:
