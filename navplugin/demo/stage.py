@@ -53,6 +53,7 @@ setup-seconds = 1
 matcher = durable
 redemption-lookup = probe
 refund = endpoint
+grace-seconds = 60
 
 [store S0001]
 name = Sample Store

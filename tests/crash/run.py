@@ -110,7 +110,9 @@ def _rich_world() -> dict[str, Any]:
     return world
 
 
-def _kill_and_kill(crew: _Crew, state: State, server: Server, verdict: Verdict, kills: int, dice: random.Random) -> None:
+def _kill_and_kill(
+    crew: _Crew, state: State, server: Server, verdict: Verdict, kills: int, dice: random.Random
+) -> None:
     while verdict.kills < kills:
         if dice.random() < 0.3:
             server.faults.add({"call": "aiq.redeem", "fault": dice.choice(FAULTS)})
@@ -132,8 +134,8 @@ class _Crew:
     def __init__(self, folder: Path, url: str, scenario: str, mode: str) -> None:
         self.folder, self.scenario, self.number = folder, scenario, 0
         self.text: Callable[[str], str] = lambda name: profile_text(
-            url, {"redeem-at": mode, "name": name, "matcher": "builtin"}
-        ).replace("refund = endpoint", "refund = endpoint\ngrace-seconds = 5")
+            url, {"redeem-at": mode, "name": name, "matcher": "builtin", "grace-seconds": "5"}
+        )
         self.workers: list[BaseProcess] = []
 
     @property
