@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from navplugin.core.errors import AlreadyThere
+from navplugin.core.errors import AlreadyThere, Conflict
 from navplugin.core.model import Effect, Op, StagedRow, StoreSettings
-from navplugin.core.ports import JournalReader, NavWriter
+from navplugin.core.ports import BATCH, JournalReader, NavWriter
 from navplugin.reconcile import differing
 
 log = logging.getLogger("navplugin.publish")
@@ -42,12 +42,24 @@ def publish_store(
     for footer in footers.values():
         effects += _footer_effects(store.store_no, footer, there)
     effects += _setup_effects(store.store_no, setup, reader.read_rows(SETUP, {"Store_No": store.store_no}))
+    for start in range(0, len(effects), BATCH):
+        _write(writer, effects[start : start + BATCH])
+    return len(effects)
+
+
+def _write(writer: NavWriter, effects: Sequence[Effect]) -> None:
+    """Together, so that no receipt prints half a footer; one by one where NAV cannot or one of them is there."""
+    if len(effects) > 1:
+        try:
+            if writer.write_together(effects):
+                return
+        except (AlreadyThere, Conflict) as met:
+            log.info("%s; writing row by row", met)
     for effect in effects:
         try:
             writer.write(effect)
         except AlreadyThere:
-            log.info("store %s: %s %s was there already", store.store_no, effect.page, effect.key)
-    return len(effects)
+            log.info("%s %s was there already", effect.page, effect.key)
 
 
 def _footer_effects(store_no: str, footer: FooterText, there: Mapping[tuple[Any, ...], StagedRow]) -> list[Effect]:

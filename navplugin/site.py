@@ -8,30 +8,33 @@ from pathlib import Path
 
 import navplugin
 from navplugin.core.inifile import read_ini
-from navplugin.core.problems import Level, Problem, Span, has_errors
+from navplugin.core.problems import Level, Problem, Span, did_you_mean, has_errors
 from navplugin.core.profile import Profile, read_profile
 from navplugin.nav.contract import Override
 from navplugin.nav.contract.overrides import read_overrides
 from navplugin.publish import FooterText
-from navplugin.receipts.footer import render_footer
+from navplugin.receipts.footer import PLAIN, bare_footer, render_footer
 from navplugin.rulebook.load import Rulebook, load_rulebook
 from navplugin.rulefiles import read_folder
 
 DEFAULTS = "defaults"
+SUFFIX = ".txt.j2"
 TEMPLATES = ("wallet", "signup", "plain")
-"""Receipt templates by the name that the verb `footer` uses: members, other people, sales without a member."""
+"""Receipt templates that a site must have: members, other people, sales without a member. Others may lie beside."""
+NO_FOOTER = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """All that the worker needs of files. footers: by Store No., then by template name; overrides: the site's names of
-    NAV's pages, by page of the contract."""
+    NAV's pages, by page of the contract; alarms: receipt templates that fail, and what prints in their place."""
 
     profile: Profile
     rulebook: Rulebook
     footers: Mapping[str, Mapping[str, FooterText]]
     ledger: Path
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,16 +63,48 @@ def load_site(config: Path) -> Loaded:
     overrides, problems = read_overrides(profile.pages)
     found.problems += problems
     rulebook = load_rules(base / profile.worker["rules"], found)
-    stores = {no: profile.store_settings(no) for no in profile.stores}
-    footers: dict[str, dict[str, FooterText]] = {no: {} for no in stores}
-    for name, (path, source) in _templates(base / profile.worker["receipt-templates"], found).items():
-        for no, store in stores.items():
-            footer = render_footer(name, source, store, path=path)
-            found.problems += [p for p in footer.problems if p not in found.problems]
-            footers[no][name] = FooterText(footer.code, footer.rows)
-    if rulebook is not None and not has_errors(found.problems):
-        found.site = Site(profile, rulebook, footers, base / profile.worker["state"], overrides)
+    footers, failures, alarms = _load_footers(profile, base / profile.worker["receipt-templates"], found)
+    found.problems += [p for no in footers for p in _unknown_policies(profile, no, footers[no])]
+    ready = rulebook is not None and not has_errors(found.problems)
+    # A template that fails stops no worker: the plain footer prints in its place.
+    found.problems += [p for p in failures if p not in found.problems]
+    if rulebook is not None and ready:
+        found.site = Site(profile, rulebook, footers, base / profile.worker["state"], overrides, alarms)
     return found
+
+
+Footers = dict[str, dict[str, FooterText]]
+
+
+def _load_footers(profile: Profile, folder: Path, found: Loaded) -> tuple[Footers, list[Problem], tuple[str, ...]]:
+    """Every template for every store; what is wrong with templates; a sentence for each footer that fails."""
+    templates, failures = read_templates(folder)
+    found.files += len(templates)
+    footers: Footers = {}
+    alarms: list[str] = []
+    for no in profile.stores:
+        store = profile.store_settings(no)
+        made = {name: render_footer(name, source, store, path=path) for name, (path, source) in templates.items()}
+        failures += [p for footer in made.values() for p in footer.problems if p not in failures]
+        plain = made[PLAIN] if PLAIN in made and made[PLAIN].code else bare_footer(store)
+        footers[no] = {}
+        for name in (*TEMPLATES, *(x for x in made if x not in TEMPLATES)):
+            footer = made[name] if name in made and made[name].code else plain
+            if footer is not made.get(name):
+                alarms.append(f"store {no}: the receipt template '{name}' fails, {footer.code} prints in its place")
+            footers[no][name] = FooterText(footer.code, footer.rows)
+    return footers, failures, tuple(alarms)
+
+
+def _unknown_policies(profile: Profile, store_no: str, footers: Mapping[str, FooterText]) -> list[Problem]:
+    known = (*footers, NO_FOOTER)
+    wrong = [(key, profile.stores[store_no][key]) for key in ("footer-unknown", "footer-no-member")]
+    return [
+        Problem(Span(profile.path), Level.ERROR, "unknown-template",
+                f"{key} of store {store_no} names no receipt template: '{name}'", did_you_mean(name, known))
+        for key, name in wrong
+        if name not in known
+    ]  # fmt: skip
 
 
 def load_rules(folder: Path, found: Loaded) -> Rulebook | None:
@@ -105,19 +140,20 @@ def _read_rules(folder: Path, found: Loaded) -> Sequence[tuple[str, bytes]]:
     return files
 
 
-def _templates(folder: Path, found: Loaded) -> dict[str, tuple[str, str]]:
-    out = {}
-    for name in TEMPLATES:
-        path = folder / f"{name}.txt.j2"
+def read_templates(folder: Path) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
+    """The receipt templates of a folder by name, as (path, text); what cannot be read, and what must be there."""
+    there = [path.name.removesuffix(SUFFIX) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    out, problems = {}, []
+    for name in (*TEMPLATES, *(x for x in there if x not in TEMPLATES)):
+        path = folder / f"{name}{SUFFIX}"
         try:
             out[name] = (str(path), path.read_text("utf-8-sig"))
-            found.files += 1
         except OSError as wrong:
             message = f"the receipt template cannot be read: {wrong.strerror}"
-            found.problems.append(_no_file(path, message, "copy it from the shipped receipt_templates"))
+            problems.append(_no_file(path, message, "copy it from the shipped receipt_templates"))
         except UnicodeDecodeError:
-            found.problems.append(_no_file(path, "the receipt template is not UTF-8 text", "save it as UTF-8"))
-    return out
+            problems.append(_no_file(path, "the receipt template is not UTF-8 text", "save it as UTF-8"))
+    return out, problems
 
 
 def _no_file(path: Path, message: str, hint: str) -> Problem:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -13,13 +17,43 @@ import truststore
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from navplugin.core.errors import Misconfigured
+from navplugin.core.errors import Misconfigured, Unreachable
 
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
 )
+
+NOISY = ("odata", "urllib3", "zeep", "msal", "spnego", "requests_kerberos")
+"""Loggers of libraries that write whole addresses, bodies or sign-ins at INFO and DEBUG (odata-soap-clients.md 2.2)."""
+
+
+def quiet_logs() -> None:
+    """Keep those libraries from logging anything below a warning."""
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def read_server_time(url: str, ca_file: str = "") -> datetime | None:
+    """What the server at this address says the time is (HTTP's Date, whole seconds); None when it does not tell.
+
+    It is asked without signing in and any answer is good. Unreachable when there is none.
+    """
+    with new_session(ca_file) as session:
+        try:
+            with closing(session.get(url, timeout=(3.05, 20.0), allow_redirects=False, stream=True)) as answer:
+                told = answer.headers.get("Date", "")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as problem:
+            if is_untrusted(problem):
+                text = "its certificate is not trusted on this machine; name the company's own authority in ca-file"
+            else:
+                text = "it cannot be reached; check that the service runs, address, port, and the firewall"
+            raise Unreachable(f"{text}.", where=url) from None
+    try:
+        return parsedate_to_datetime(told).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def new_session(ca_file: str = "") -> requests.Session:

@@ -11,14 +11,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Effect, Situation, StagedRow
-from navplugin.core.ports import Clock, JournalReader, Matcher, NavWriter
+from navplugin.core.model import Decision, Situation
+from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.profile import Profile
+from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
 from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
-from navplugin.nav.session import NavSettings, connect
+from navplugin.nav.inspector import NavInspector
+from navplugin.nav.reader import NavReader
+from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
+from navplugin.nav.writer import NavWriter as NavAdapter
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
@@ -29,12 +33,11 @@ from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
 from navplugin.site import Site
 from navplugin.watch import Watch
+from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
+from navplugin.wire import read_server_time
 from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
-
-NO_MEMBER, NOT_A_MEMBER = "plain", "signup"
-"""Templates of AIQ_Setup: Footer_No_Member, and Footer_Unknown until the worker has decided."""
 
 
 class SystemClock:
@@ -46,38 +49,38 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class WatchOnlyWriter:
-    """Writes nothing: `run --watch-only` decides and logs."""
-
-    def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
-        return None
-
-
 @contextmanager
 def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False) -> Iterator[Watch]:
-    """The worker of a site, ready to run; everything is closed at the end.
+    """The worker of a site, ready to run; everything is closed at the end. watch_only: nothing is written to NAV or
+    AIQ, and what is noted goes to a ledger of its own; always so where NAV has no AIQ objects.
 
     Raises Misconfigured (a secret is missing), LedgerUnusable, Unreachable.
     """
     profile, clock = site.profile, SystemClock()
     nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
-    loyalty = connect_aiq(site, clock)
+    watch_only = watch_only or nav["objects"] == "none"
+    provider = connect_aiq(site, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
-    ledger, matcher = open_ledger(site), _matcher(profile.worker["matcher"])
+    loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
+    ledger = open_ledger(site, suffix=LEDGER_SUFFIX if watch_only else "")
     if ledger.is_new:
-        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", site.ledger)
+        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", ledger.path)
+    matcher = _matcher(profile.worker["matcher"])
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
 
         def publish() -> int:
-            return sum(
+            return 0 if watch_only else sum(
                 publish_store(stores[no], site.footers[no], setup_fields(site, no), reader, writer) for no in stores
             )
 
+        for alarm in site.alarms:
+            log.error("%s", alarm)
+            ledger.add_report("", alarm, clock.now())
+        if watch_only:
+            log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
         worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
@@ -85,6 +88,30 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def doctor_tools(site: Site) -> Tools:
+    """What `doctor` examines a site with. Nothing is opened and no secret is looked up yet."""
+    profile, clock = site.profile, SystemClock()
+
+    def open_nav() -> NavTools:
+        settings = nav_settings(site)
+        transport = open_transport(settings)
+        reader = NavReader(transport, settings.company, settings.zones)
+        return NavTools(NavInspector(transport), reader, NavAdapter(transport))
+
+    def server_time(url: str) -> datetime | None:
+        return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
+
+    def ledger() -> SqlLedger:
+        return open_ledger(site, must_exist=True)
+
+    return Tools(open_nav, lambda: connect_aiq(site, clock), ledger, server_time, clock)
+
+
+def open_reader(site: Site) -> JournalReader:
+    """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
+    return connect(nav_settings(site))[0]
 
 
 def connect_aiq(site: Site, clock: Clock, *, batch: bool = False) -> AiqProvider:
@@ -105,18 +132,17 @@ def connect_aiq(site: Site, clock: Clock, *, batch: bool = False) -> AiqProvider
     )
 
 
-def open_ledger(site: Site, *, must_exist: bool = False) -> SqlLedger:
-    """The ledger of a site, in the mode that its profile names. LedgerUnusable when it cannot be used."""
+def open_ledger(site: Site, *, must_exist: bool = False, suffix: str = "") -> SqlLedger:
+    """The ledger of a site, in the mode that its profile names. LedgerUnusable when it cannot be used.
+
+    suffix: behind the name of the file, for a ledger of its own.
+    """
     worker = site.profile.worker
     hide_with = b""
     if worker["personal-data"] == "hash":
         hide_with = resolve_secret(worker["hash-key"], "the key of the hashes in the ledger").encode()
-    return SqlLedger(site.ledger, must_exist=must_exist, hide_with=hide_with)
-
-
-def connect_nav(site: Site) -> JournalReader:
-    """NAV of a site, to read only. Misconfigured when the key cannot be had."""
-    return connect(nav_settings(site))[0]
+    path = site.ledger.with_name(site.ledger.name + suffix)
+    return SqlLedger(path, must_exist=must_exist, hide_with=hide_with)
 
 
 def nav_settings(site: Site) -> NavSettings:
@@ -137,6 +163,7 @@ def nav_settings(site: Site) -> NavSettings:
         transport=nav["transport"],
         naming=Naming(nav["naming"]),
         discover=nav["discover-names"],
+        objects=nav["objects"],
         overrides=site.overrides,
         zones={no: ZoneInfo(store["time-zone"]) for no, store in site.profile.stores.items()},
     )
@@ -175,8 +202,8 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
         "Fresh_Seconds": int(v["fresh-seconds"]),
         "Wait_ms": int(v["wait-ms"]),
         "QR_Mode": v["qr-mode"],
-        "Footer_No_Member": footers[NO_MEMBER].code,
-        "Footer_Unknown": footers[NOT_A_MEMBER].code,
+        "Footer_No_Member": footers[v["footer-no-member"]].code if v["footer-no-member"] in footers else "",
+        "Footer_Unknown": footers[v["footer-unknown"]].code if v["footer-unknown"] in footers else "",
     }
 
 

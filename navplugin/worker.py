@@ -14,6 +14,7 @@ from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
     Fatal,
+    Misconfigured,
     Missing,
     NavpluginError,
     ProtocolError,
@@ -39,8 +40,8 @@ from navplugin.core.model import (
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
 from navplugin.cursors import MarkCursor
-from navplugin.discounts import differences
 from navplugin.ledger import SqlLedger
+from navplugin.mismatch import compare, figures_of, return_differences
 from navplugin.people import Answer, People, Purses
 from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
@@ -85,11 +86,12 @@ class TickReport:
 
 @dataclass(frozen=True, slots=True)
 class _Setup:
-    """What administrators keep in NAV: offers, and the AIQ Signup Terms by store."""
+    """What administrators keep in NAV: offers, the AIQ Signup Terms by store, items that take no discount."""
 
     read_at: datetime
     offers: tuple[Offer, ...]
     terms: Mapping[str, str]
+    no_discount_items: frozenset[str]
 
 
 class Worker:
@@ -235,7 +237,7 @@ class Worker:
         done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
-            self._note_return(snapshot)
+            self._note_return(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 
@@ -277,6 +279,7 @@ class Worker:
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
             present=self.pins.is_present(snapshot),
+            no_discount_items=self._read_setup().no_discount_items,
         )
 
     def _read_setup(self) -> _Setup:
@@ -284,8 +287,17 @@ class Worker:
         if self._setup is None or now - self._setup.read_at > self.company.setup_lifetime:
             rows = self.reader.read_setup()
             terms = {no: str(row.get("AIQ_Signup_Terms") or "") for no, row in rows.items()}
-            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms)
+            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms, self._read_no_discount_items())
         return self._setup
+
+    def _read_no_discount_items(self) -> frozenset[str]:
+        """A site may not publish its items; then the prediction takes every item for one that may be discounted."""
+        try:
+            rows = self.reader.read_rows("AIQ_Items", {"No_Discount_Allowed": True})
+        except (Missing, Misconfigured) as gone:
+            self._say_once(f"items that take no discount are not known ({gone}); predictions may be too high for them")
+            return frozenset()
+        return frozenset(str(row.fields["No"]) for row in rows)
 
     def _row_effects(
         self,
@@ -340,17 +352,11 @@ class Worker:
         if decision.trace:
             body = self.company.save_trace(situation, decision)
             self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
-        differing = differences(
-            situation.snapshot,
-            situation.offers,
-            minimum_judged=situation.store.minimum_judged,
-            reached=situation.store.reached,
-            precision=situation.store.currency_precision,
-        )
-        for text in (*decision.reports, *differing):
+        figures = self.ledger.save_figures(figures_of(situation), now)
+        for text in (*decision.reports, *compare(figures, situation.store.currency_precision)):
             self.ledger.add_report(sale.receipt_no, text, now)
 
-    def _note_return(self, returned: Snapshot) -> None:
+    def _note_return(self, returned: Snapshot, store: StoreSettings) -> None:
         """A posted return: what it took back is noted, and the sold sale is looked at again."""
         posted = returned.posted
         if posted is None or not posted.refund_receipt_no:
@@ -359,8 +365,14 @@ class Worker:
         for line in posted.lines:
             quantities[line.number] = quantities.get(line.number, ZERO) + abs(line.quantity)
         self.ledger.add_return(posted.refund_receipt_no, posted.receipt_no, quantities)
-        if any(c.end in MAY_MOVE for c in self.ledger.claims_of(posted.refund_receipt_no)):
-            self._again.add(posted.refund_receipt_no)
+        if not any(c.end in MAY_MOVE for c in self.ledger.claims_of(posted.refund_receipt_no)):
+            return
+        self._again.add(posted.refund_receipt_no)
+        row = self.reader.read_sale(posted.refund_receipt_no)
+        sold = next(iter(self.reader.read_snapshots([row])), None) if row else None
+        if sold is not None and sold.posted is not None:
+            for text in return_differences(sold.posted, posted, store.currency_precision):
+                self.ledger.add_report(posted.receipt_no, text, self.clock.now())
 
     def _returned(self, sold: Snapshot) -> str:
         """How much of a posted sale returns have taken back; a part is reported."""

@@ -11,7 +11,9 @@ import typer
 
 from navplugin.cli.output import Exit
 
-GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "report", "check", "demo")
+GROUPS = (
+    "simulate", "rules", "receipt", "predict", "worker", "ledger", "report", "check", "doctor", "demo", "nav_objects",
+)  # fmt: skip
 """Modules of this package that register commands, in the order of --help."""
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import tempfile
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -16,11 +17,20 @@ from rich.text import Text
 
 from navplugin.cli.output import Exit, emit_table, fail, out
 from navplugin.demo.play import Step, Story
-from navplugin.demo.stage import DemoFailed, Stage, set_stage
+from navplugin.demo.stage import DemoFailed, NavStyle, Stage, set_stage
 from navplugin.demo.stories import TITLES, tell
+from navplugin.nav.contract import Naming
 from navplugin.receipts.qr import qr_blocks
 from navplugin.simulator.app import PortInUse
 from navplugin.simulator.state import StateUnusable
+
+
+class Protocol(StrEnum):
+    """NAV's two."""
+
+    ODATA = "odata"
+    SOAP = "soap"
+
 
 PAPER = 40
 """Characters on a line of the simulated receipt printer."""
@@ -36,8 +46,14 @@ def demo(
     result: Annotated[Path | None, typer.Option("--json", help="With --play: write what happened here.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 0,
     state: Annotated[Path | None, typer.Option(help="Folder to keep everything in; else a temporary one.")] = None,
+    transport: Annotated[Protocol, typer.Option(help="How the worker reaches NAV.")] = Protocol.ODATA,
+    naming: Annotated[Naming, typer.Option(help="Whose names NAV has: nav, bc, lsc.")] = Naming.BC,
 ) -> None:
-    """Start a simulated NAV, till and AIQ, and the real worker between them."""
+    """Start a simulated NAV, till and AIQ, and the real worker between them.
+
+    navplugin demo --play                                 the whole story, unattended
+    navplugin demo --play --transport soap --naming nav   the same with an old NAV
+    """
     if result is not None and not play:
         fail("--json goes with --play: it writes what the played story did")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the worker must not outlive the demo
@@ -45,7 +61,7 @@ def demo(
         try:
             out.print("Starting a simulated NAV, till and AIQ, and the worker ...", markup=False)
             folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="navplugin-demo-")))
-            stage = stack.enter_context(set_stage(folder, port))
+            stage = stack.enter_context(set_stage(folder, port, nav=NavStyle(transport, naming)))
             if not play:
                 _show_where(stage)
                 _until_stopped(stage)
@@ -64,6 +80,7 @@ def demo(
 def _show_where(stage: Stage) -> None:
     rows = [
         ("NAV (OData V4)", f"{stage.url}/NAV/ODataV4"),
+        ("NAV (SOAP)", f"{stage.url}/NAV/WS"),
         ("AIQ", f"{stage.url}/api"),
         ("everything as JSON", f"{stage.url}/_sim/state"),
         ("the till's screen", f"{stage.url}/_sim/till/P0001"),

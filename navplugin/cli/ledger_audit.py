@@ -17,11 +17,12 @@ from navplugin.core.model import Claim, Snapshot
 from navplugin.core.ports import JournalReader, LoyaltyProvider, Redemption
 from navplugin.core.problems import has_errors
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.figures import read_figures
+from navplugin.mismatch import compare
 from navplugin.site import Site, load_site
-from navplugin.wiring import SystemClock, connect_aiq, connect_nav, open_ledger, policies
+from navplugin.wiring import SystemClock, connect_aiq, open_ledger, open_reader, policies
 
 BATCH = 50
-MISMATCH = "was predicted"
 
 
 def audit(
@@ -56,7 +57,7 @@ def _look(site: Site, ledger: SqlLedger, days: int) -> tuple[list[Finding], dict
     ledger.company = company
     since = now - timedelta(days=days)
     claims = [c for c in ledger.list_claims(since=since) if c.company == company]
-    reader, loyalty = connect_nav(site), connect_aiq(site, SystemClock(), batch=True)
+    reader, loyalty = open_reader(site), connect_aiq(site, SystemClock(), batch=True)
     sales = _read_sales(reader, claims, since)
     ledger.learn_cards(card for s in sales.values() for card in _cards(s))
     claims = [c for c in ledger.list_claims(since=since) if c.company == company]
@@ -74,7 +75,7 @@ def _look(site: Site, ledger: SqlLedger, days: int) -> tuple[list[Finding], dict
         changed_at=ledger.changed_at(),
         now=now,
     )
-    findings = [*audit_books(books), *_amounts(ledger, since)]
+    findings = [*audit_books(books), *_amounts(ledger, site, claims)]
     counted = {"claims": len(claims), "sales": len(sales), "redemptions": len(redemptions or ()),
                "waiting for a person": sum(c.needs_person for c in claims)}  # fmt: skip
     return findings, counted, unread
@@ -105,15 +106,16 @@ def _read_redemptions(loyalty: LoyaltyProvider, since: datetime) -> tuple[tuple[
         return None, str(problem)
 
 
-def _amounts(ledger: SqlLedger, since: datetime) -> list[Finding]:
-    """Where [Total] gave another amount than was predicted, as the worker has reported it."""
-    reports = (r for r in ledger.reports() if datetime.fromisoformat(r["at"]) >= since and MISMATCH in r["text"])
-    return [Finding("amount", r["receipt_no"], *_split(r["text"])) for r in reports]
-
-
-def _split(text: str) -> tuple[str, str]:
-    code, _, said = text.partition(": ")
-    return code, said
+def _amounts(ledger: SqlLedger, site: Site, claims: list[Claim]) -> list[Finding]:
+    """Where NAV gave another amount than was predicted, by the figures that the worker kept."""
+    stores = {c.receipt_no: c.store_no for c in claims}
+    found = []
+    for figure in read_figures(ledger):
+        store = stores.get(figure.receipt_no)
+        if store is not None and store in site.profile.stores:
+            precision = site.profile.store_settings(store).currency_precision
+            found += [Finding("amount", figure.receipt_no, figure.coupon_code, t) for t in compare([figure], precision)]
+    return found
 
 
 def _tell(findings: list[Finding], counted: dict[str, int], unread: str, form: Format) -> None:

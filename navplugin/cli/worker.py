@@ -14,8 +14,8 @@ import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
 from navplugin.core.errors import AuthFailed, Fatal, NavpluginError, NotInstalled
-from navplugin.core.problems import has_errors
 from navplugin.site import Site, load_site
+from navplugin.wire import quiet_logs
 from navplugin.wiring import wire
 
 log = logging.getLogger("navplugin")
@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 def run(
     config: Annotated[Path, typer.Option(help="The profile of the site.")] = Path("navplugin.ini"),
     once: Annotated[bool, typer.Option("--once", help="One round: do all that is due, then stop.")] = False,
-    watch_only: Annotated[bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV.")] = False,
+    watch_only: Annotated[
+        bool, typer.Option("--watch-only", help="Decide and log; write nothing to NAV or AIQ.")
+    ] = False,
 ) -> None:
     """Watch the tills of a site until stopped. Logs to standard error.
 
@@ -37,7 +39,7 @@ def run(
     """
     _log_to_stderr()
     loaded = load_site(config)
-    if loaded.site is None or has_errors(loaded.problems):
+    if loaded.site is None:
         raise typer.Exit(int(emit_problems(loaded.problems, loaded.files, Format.TEXT)))
     stop = Event()
     for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK: what a Windows service manager sends
@@ -81,6 +83,4 @@ def _log_to_stderr() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Both log whole addresses and bodies at INFO and DEBUG (odata-soap-clients.md).
-    for noisy in ("odata", "urllib3", "zeep"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_logs()

@@ -98,6 +98,14 @@ class Presence:
     asked_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoyaltyStore:
+    """A store as the programme knows it. mapped: whether a POS is mapped to it, None where that is not told."""
+
+    name: str
+    mapped: bool | None = None
+
+
 class Clock(Protocol):
     """Time, injected so that tests script it."""
 
@@ -138,6 +146,10 @@ class JournalReader(Protocol):
         ...
 
 
+BATCH = 100
+"""Writes in one transaction: what Business Central takes (nav-webservices.md 10)."""
+
+
 class NavWriter(Protocol):
     """Writes our own pages; refuses any other."""
 
@@ -146,6 +158,25 @@ class NavWriter(Protocol):
 
         Conflict: the ETag is stale. AlreadyThere: insert met its key. UnknownOutcome: read the row back.
         """
+        ...
+
+    def write_together(self, effects: Sequence[Effect]) -> bool:
+        """At most BATCH effects, all or none, where the server can; False: nothing was written, write them singly.
+
+        Errors as of `write`; count all as undone then.
+        """
+        ...
+
+
+class SiteInspector(Protocol):
+    """Looks at how NAV publishes the pages of the contract; never writes. `service`: the contract's name of a page."""
+
+    def check_page(self, service: str) -> None:
+        """Misconfigured, with all that is missing and the step to take, when page or fields are not published."""
+        ...
+
+    def read_first(self, service: str) -> Row | None:
+        """One row, whichever comes first; None when there is none."""
         ...
 
 
@@ -199,6 +230,14 @@ class LoyaltyProvider(Protocol):
 
     def send_refund(self, claim: Claim, contact_id: str) -> None:
         """Give the points back by the configured strategy. Refused when the strategy is `manual`."""
+        ...
+
+
+class LoyaltyInspector(LoyaltyProvider, Protocol):
+    """The loyalty programme as `doctor` asks it."""
+
+    def fetch_stores(self) -> Sequence[LoyaltyStore]:
+        """The account's stores; the call needs no member, so it also tells whether uid and key are right."""
         ...
 
 

@@ -44,6 +44,11 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+WALLET_LINK, SIGNUP_LINK = "https://lab.alpineiq.com/wallet/{uid}", "https://lab.alpineiq.com/joinMembers/{uid}"
+"""Links of the QR codes where a store names none (aiq-api.md 8)."""
+CODE_PAGES = ("cp437", "cp850", "cp852", "cp858", "cp860", "cp863", "cp865", "cp1252", "iso8859-15")
+
+
 def _link(value: str) -> str:
     if not value.startswith(("https://", "http://")) or len(value) > 250 or any(c.isspace() for c in value):
         raise BadValue("a link that begins with https://, at most 250 characters, no blanks")
@@ -73,6 +78,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip().upper() for word in value.split(",") if word.strip())
 
 
 def _yes_no(value: str) -> bool:
@@ -114,13 +123,14 @@ NAV = (
     Setting("transport", _one_of("odata", "soap"), "odata", "the protocol; soap where NAV has no OData V4"),
     Setting("naming", _one_of("nav", "bc", "lsc"), "bc", "whose names: NAV 2009-2018, Business Central, LS Central"),
     Setting("discover-names", _yes_no, True, "find names of pages and fields in what NAV publishes (OData)"),
+    Setting("objects", _one_of("ours", "none"), "ours", "none: NAV has no AIQ objects; sales are observed only"),
     Setting("sign-in", _one_of("basic", "ntlm", "oauth", "kerberos"), "basic", "how the worker signs in"),
     Setting("company", _text, None, "name of the NAV company, upper and lower case as in NAV"),
     Setting("user", _text, "", "web service user, DOMAIN\\user, or the application (client) id"),
     Setting("key", _secret, "", "where the web service access key, password or client secret is kept"),
     Setting("tenant", _text, "", "sign-in = oauth: tenant id or domain"),
     Setting("authority", _url, "https://login.microsoftonline.com", "sign-in = oauth: who issues the tokens"),
-    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: scope of tokens"),
+    Setting("scope", _text, "https://api.businesscentral.dynamics.com/.default", "sign-in = oauth: for what"),
     Setting("ca-file", _text, "", "certificate of the company's own authority"),
 )
 AIQ = (
@@ -132,6 +142,7 @@ AIQ = (
     Setting("calls-per-second", _number(1, 1000), 4.0, "calls of all workers together with this key"),
     Setting("calls-per-minute", _number(1, 100000), 100.0, "the same in a minute"),
     Setting("calls-per-hour", _number(1, 1000000), 1800.0, "the same in an hour"),
+    Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
     Setting("name", _text, "", "name of this worker; empty = the machine's name"),
@@ -161,9 +172,14 @@ STORE = (
     Setting("pin", _on_off, False, "whether a PIN sent to the member opens the wallet"),
     Setting("consent-covers", _consent, frozenset({"loyalty"}), "what the AIQ Signup Terms cover: loyalty, sms, email"),
     Setting("adult-age", _number(18, 99), 18.0, "nobody younger is signed up"),
-    Setting("wallet-url", _link, None, "link of the wallet QR code"),
-    Setting("signup-url", _link, None, "link of the sign-up QR code"),
+    Setting("price-groups", _words, (), "price groups of the store beside ALL and its number, with commas"),
+    Setting("wallet-url", _link, "", "link of the wallet QR code; empty = AIQ's link with the uid"),
+    Setting("signup-url", _link, "", "link of the sign-up QR code; empty = AIQ's link with the uid"),
     Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
+    Setting("paper-mm", _one_of("58", "80"), "", "receipt paper; empty = 58 for 32 characters, else 80"),
+    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to"),
+    Setting("footer-unknown", _text, "signup", "receipt template until the worker has looked, or none"),
+    Setting("footer-no-member", _text, "plain", "receipt template of a sale without a member, or none"),
     Setting("qr-mode", _one_of("Bitmap", "Native", "TextOnly"), "Bitmap", "how the printer prints the QR code"),
     Setting("redeem-at", _one_of("posted", "total", "select"), "posted", "when the points are taken"),
     Setting("short", _one_of("ask", "take", "release"), "ask", "what when a discount gives less than promised"),
@@ -203,9 +219,13 @@ class Profile:
             time_zone=v["time-zone"],
             language=v["language"],
             aiq_store=v["aiq-store"],
-            wallet_url=v["wallet-url"],
-            signup_url=v["signup-url"],
+            wallet_url=v["wallet-url"] or WALLET_LINK.format(uid=self.aiq["uid"]),
+            signup_url=v["signup-url"] or SIGNUP_LINK.format(uid=self.aiq["uid"]),
             receipt_width=int(v["receipt-width"]),
+            paper_mm=int(v["paper-mm"] or ("58" if v["receipt-width"] == "32" else "80")),
+            code_page=v["code-page"],
+            qr_mode=v["qr-mode"],
+            price_groups=v["price-groups"],
             redeem_at=v["redeem-at"],
             short=v["short"],
             minimum_judged=v["minimum-judged"],
@@ -315,6 +335,10 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             which = "refund = manual" if worker["refund"] == "manual" else "redemption-lookup = blind"
             message = f"redeem-at = {store['redeem-at']} takes points early, and with {which} a person gives each back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
+            problems.append(_problem(section, "refused-settings", message, hint))
+        if store["paper-mm"] == "58" and int(store["receipt-width"]) > 42:
+            message = f"receipt-width = {store['receipt-width']} does not fit on paper-mm = 58"
+            hint = "58 mm of paper has 32 characters, 42 in small print"
             problems.append(_problem(section, "refused-settings", message, hint))
     return problems
 

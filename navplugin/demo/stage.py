@@ -16,21 +16,24 @@ from typing import Any
 
 import requests
 
-from navplugin.simulator.app import Server
+from navplugin.simulator.app import Server, Settings
 from navplugin.simulator.state import State
 from navplugin.simulator.world import load_world
 from navplugin.site import defaults_folder
 
 WALLET_URL = "https://lab.alpineiq.com/wallet/1234"
-SIGNUP_URL = "https://lab.alpineiq.com/join/1234"
+SIGNUP_URL = "https://lab.alpineiq.com/joinMembers/1234"
 PATIENCE_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.05
+_PATHS = {"odata": "ODataV4", "soap": "WS"}
 KEY_VARIABLE = "NAVPLUGIN_DEMO_KEY"
 
 PROFILE = """\
 # The profile of the demo. For a site of your own begin with the one in README.md.
 [nav]
-url = {url}/NAV/ODataV4
+url = {url}/NAV/{path}
+transport = {transport}
+naming = {naming}
 company = CRONUS Cannabis
 user = AIQ-WORKER
 key = env:{key}
@@ -62,6 +65,14 @@ aiq-store = Sample Store
 wallet-url = {wallet}
 signup-url = {signup}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class NavStyle:
+    """How the worker reaches the simulated NAV, and whose names it has; words as in [nav] of a profile."""
+
+    transport: str = "odata"
+    naming: str = "bc"
 
 
 class DemoFailed(Exception):
@@ -150,7 +161,9 @@ def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None) -> Iterator[Stage]:
+def set_stage(
+    folder: Path, port: int = 0, changes: dict[str, str] | None = None, *, nav: NavStyle | None = None
+) -> Iterator[Stage]:
     """Everything up, and down again at the end. changes: other values for keys of the profile.
 
     Raises PortInUse and StateUnusable of the simulator, DemoFailed when the worker does not come up.
@@ -160,10 +173,11 @@ def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None
     try:
         if state.doc("aiq.personas") is None:
             load_world(state, None)
-        server = Server(state, port)
+        nav = nav or NavStyle()
+        server = Server(state, port, Settings(nav={"naming": nav.naming}))
         server.start()
         try:
-            with _worker(folder, server.url, changes or {}, state) as stage:
+            with _worker(folder, profile_text(server.url, changes, nav), server.url, state) as stage:
                 yield stage
         finally:
             server.stop()
@@ -172,9 +186,9 @@ def set_stage(folder: Path, port: int = 0, changes: dict[str, str] | None = None
 
 
 @contextmanager
-def _worker(folder: Path, url: str, changes: dict[str, str], state: State) -> Iterator[Stage]:
+def _worker(folder: Path, profile: str, url: str, state: State) -> Iterator[Stage]:
     config, log = folder / "demo.ini", folder / "worker.log"
-    config.write_text(profile_text(url, changes), "utf-8")
+    config.write_text(profile, "utf-8")
     with requests.Session() as session:
         session.trust_env = False  # a proxy has no business on loopback
         stage = Stage(url, folder, config, log, _start(config, log), session, state)
@@ -185,17 +199,21 @@ def _worker(folder: Path, url: str, changes: dict[str, str], state: State) -> It
             end(stage.worker)
 
 
-def profile_text(url: str, changes: dict[str, str]) -> str:
+def profile_text(url: str, changes: dict[str, str] | None = None, nav: NavStyle | None = None) -> str:
     """The demo's profile against a simulator at this address."""
+    nav = nav or NavStyle()
     text = PROFILE.format(
         url=url,
+        path=_PATHS[nav.transport],
+        transport=nav.transport,
+        naming=nav.naming,
         key=KEY_VARIABLE,
         rules=defaults_folder("rules"),
         templates=defaults_folder("receipt_templates"),
         wallet=WALLET_URL,
         signup=SIGNUP_URL,
     )
-    for key, value in changes.items():
+    for key, value in (changes or {}).items():
         kept = [line for line in text.splitlines() if not line.startswith(f"{key} =")]
         if len(kept) == len(text.splitlines()):
             section = "[store S0001]"

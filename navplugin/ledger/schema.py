@@ -154,6 +154,21 @@ REPORT = Table(
     UniqueConstraint("company", "receipt_no", "text"),
 )
 
+FIGURE = Table(
+    "figure",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("sale_guid", Text, primary_key=True),
+    Column("offer_no", Text, primary_key=True),
+    Column("coupon_code", Text, nullable=False),
+    Column("predicted", Text, nullable=False),
+    Column("at_total", Text),
+    Column("posted", Text),
+    Column("changed_at", Text, nullable=False),
+)
+"""What each offer was to give on a receipt, and what NAV gave (version 2)."""
+
 
 RETURN_LINE = Table(
     "return_line",
@@ -193,8 +208,8 @@ MAPPED = Table(
 )
 """Coupon codes that AIQ's discounts bear, as any wallet showed them last."""
 
-NEW_IN_2 = (RETURN_LINE, PRESENCE, MAPPED)
-_CLAIM_COLUMNS_NEW_IN_2 = (
+NEW_IN_2 = (FIGURE, RETURN_LINE, PRESENCE, MAPPED)
+NEW_COLUMNS = (
     "staff_id", "pos_terminal_no", "taken_at", "missing_since", "collect", "given_back", "voided", "resolved",
 )  # fmt: skip
 
@@ -213,15 +228,19 @@ def is_empty(connection: Connection) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the ledger to VERSION, step by step, never back. A step that is cut off is undone whole."""
-    version = read_version(connection)
-    if version == 0:
-        METADATA.create_all(connection)
+    """Bring the ledger to VERSION, step by step, never back. A table or column that is new is made where missing.
+
+    What is cut off is undone whole.
+    """
+    before = read_version(connection)
+    METADATA.create_all(connection)
+    if before == 0:
         connection.execute(META.insert().values(name="version", value=str(VERSION)))
         return
-    if version < 2:
-        for name in _CLAIM_COLUMNS_NEW_IN_2:
+    there = {column["name"] for column in inspect(connection).get_columns("claim")}
+    for name in NEW_COLUMNS:
+        if name not in there:
             column = CreateColumn(CLAIM.c[name]).compile(dialect=connection.dialect)
             connection.execute(text(f"ALTER TABLE claim ADD COLUMN {column}"))
-        METADATA.create_all(connection, NEW_IN_2)
-        connection.execute(META.update().where(META.c.name == "version").values(value="2"))
+    if before < VERSION:
+        connection.execute(META.update().where(META.c.name == "version").values(value=str(VERSION)))

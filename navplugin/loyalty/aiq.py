@@ -14,7 +14,7 @@ import requests
 
 from navplugin.core.errors import Misconfigured, ProtocolError, Refused
 from navplugin.core.model import Claim, LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
-from navplugin.core.ports import Clock, Contact, Redemption, Signup
+from navplugin.core.ports import Clock, Contact, LoyaltyStore, Redemption, Signup
 from navplugin.loyalty import parse
 from navplugin.loyalty.aiq_http import DEADLINE, AiqHttp, Answer
 from navplugin.loyalty.contact import contact_of
@@ -124,6 +124,11 @@ class AiqProvider:
     def _wallet(self, answer: Answer) -> Wallet | None:
         return parse.wallet_of(parse.payload(answer.document), self._clock.now(), self._whole_address, self._skip)
 
+    def fetch_stores(self) -> Sequence[LoyaltyStore]:
+        """The account's stores (aiq-api.md 12)."""
+        answer = self._http.read("GET", f"/api/v1.1/stores/{self._uid}", "stores")
+        return parse.stores_of(parse.payload(answer.document))
+
     def find_redemptions(
         self, contact_id: str, discount_id: str, reference: str, since: datetime
     ) -> tuple[Redemption, ...]:
@@ -140,11 +145,6 @@ class AiqProvider:
     def list_redemptions(self, since: datetime) -> tuple[Redemption, ...]:
         """Every redemption since then, refunded ones too: for the audit."""
         return parse.rows_of_listing(self._listing(since))
-
-    def fetch_stores(self) -> tuple[tuple[str, str], ...]:
-        """AIQ's stores: id and name (aiq-api.md 12)."""
-        answer = self._http.read("GET", f"/api/v1.1/stores/{self._uid}", "stores")
-        return parse.stores_of(parse.payload(answer.document))
 
     def _listing(self, since: datetime) -> list[Any]:
         start, end = int(since.timestamp()), int((self._clock.now() + CLOCK_SKEW).timestamp())

@@ -14,7 +14,7 @@ from typing import Any
 from navplugin.core.errors import ProtocolError
 from navplugin.core.model import LoyaltyStatus, Persona, Wallet, WalletDiscount
 from navplugin.core.money import ZERO, parse_money
-from navplugin.core.ports import Redemption
+from navplugin.core.ports import LoyaltyStore, Redemption
 
 _MILLISECONDS_FROM = 10**11
 _CONTACT = ("contactID", "contact_id", "contactId", "universalID", "id")
@@ -58,13 +58,6 @@ def people_found(data: Any) -> tuple[int, str]:
     people = _list(data.get("results") if isinstance(data, dict) else data, "data.results")
     first = _object(people[0], "data.results[0]") if people else {}
     return len(people), _first_text(first, _CONTACT, "data.results[0]")
-
-
-def stores_of(data: Any) -> tuple[tuple[str, str], ...]:
-    """AIQ's stores: id and name."""
-    rows = _list(data.get("stores") if isinstance(data, dict) else data, "data.stores")
-    named = (_object(row, f"data.stores[{n}]") for n, row in enumerate(rows))
-    return tuple((_text(r.get("id"), "data.stores.id"), _text(r.get("name"), "data.stores.name")) for r in named)
 
 
 def contact_id_of(data: Any) -> str:
@@ -129,6 +122,17 @@ def _discount(
         reusable=_flag(template.get("reusable") or False, f"{path}.reusable"),
         redemption_url=whole_address(url) if url else "",
     )
+
+
+def stores_of(data: Any) -> tuple[LoyaltyStore, ...]:
+    """The account's stores. `sourceMapping` that is an empty object = no POS is mapped; its form is not documented."""
+    found = []
+    for index, one in enumerate(_list(data.get("stores") if isinstance(data, dict) else data, "data.stores")):
+        store = _object(one, f"data.stores[{index}]")
+        mapping = store.get("sourceMapping")
+        name = _text(store.get("name"), f"data.stores[{index}].name")
+        found.append(LoyaltyStore(name, bool(mapping) if isinstance(mapping, dict) else None))
+    return tuple(found)
 
 
 def listing_of(data: Any) -> tuple[Sequence[Any], int | None]:

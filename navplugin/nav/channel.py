@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from navplugin.wire import is_untrusted, was_never_sent
 
 TIMEOUT = (3.05, 20.0)
 """Seconds to connect and seconds without a byte."""
+DEADLINE = 120.0
+"""Seconds for one whole answer: a server that gives a byte now and then would hold up every till."""
 LONGEST_ANSWER = 64 * 2**20
 """Bytes. A page of 1,000 rows is about one megabyte; `$metadata` of a big site about five."""
 _CHUNK = 2**16
@@ -64,8 +67,9 @@ class Channel:
         timeout: tuple[float, float] = TIMEOUT,
         advice: str = "check the web service user, its key and permissions",
         longest: int = LONGEST_ANSWER,
+        deadline: float = DEADLINE,
     ) -> None:
-        self.session, self.advice = session, advice
+        self.session, self.advice, self._deadline = session, advice, deadline
         self._secrets = tuple(one for one in secrets if one)
         self._timeout, self._longest = timeout, longest
 
@@ -77,12 +81,8 @@ class Channel:
         """
         try:
             with closing(self._send(request)) as answer:
-                body = bytearray()
-                for chunk in answer.iter_content(_CHUNK):
-                    body += chunk
-                    if len(body) > self._longest:
-                        raise self._too_long(request)
-                return Response(answer.status_code, answer.headers, bytes(body))
+                body = b"".join(self._pieces(answer, request))
+                return Response(answer.status_code, answer.headers, body)
         except _NETWORK as problem:
             raise self._no_answer(request, problem) from None
 
@@ -90,15 +90,10 @@ class Channel:
         """The body of a good answer, piece by piece, at most the longest answer. refuse: the error of any other."""
         try:
             with closing(self._send(request)) as answer:
+                pieces = self._pieces(answer, request)
                 if answer.status_code != 200:
-                    start = next(answer.iter_content(_CHUNK), b"")
-                    raise refuse(Response(answer.status_code, answer.headers, start))
-                seen = 0
-                for chunk in answer.iter_content(_CHUNK):
-                    seen += len(chunk)
-                    if seen > self._longest:
-                        raise self._too_long(request)
-                    yield chunk
+                    raise refuse(Response(answer.status_code, answer.headers, next(pieces, b"")))
+                yield from pieces
         except _NETWORK as problem:
             raise self._no_answer(request, problem) from None
 
@@ -114,6 +109,17 @@ class Channel:
             request.method, request.url, data=request.body, headers=dict(request.headers),
             timeout=self._timeout, allow_redirects=False, stream=True,
         )  # fmt: skip
+
+    def _pieces(self, answer: requests.Response, request: Request) -> Iterator[bytes]:
+        """What has arrived, as it arrives, within both limits."""
+        seen, until = 0, time.monotonic() + self._deadline
+        while piece := answer.raw.read1(_CHUNK, decode_content=True):
+            seen += len(piece)
+            if seen > self._longest:
+                raise self._too_long(request)
+            if time.monotonic() > until:
+                raise requests.ReadTimeout("the answer does not end")
+            yield piece
 
     def _too_long(self, request: Request) -> NavpluginError:
         text = f"NAV's answer is longer than {self._longest // 2**20} MB; check the published page and the address"

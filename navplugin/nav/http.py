@@ -3,32 +3,22 @@ JSON with exact decimals. Reads are tried again a few times; a write is sent onc
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import requests
 
-from navplugin.core.errors import Busy, Misconfigured, NavpluginError, ProtocolError, UnknownOutcome, Unreachable
+from navplugin.core.errors import NavpluginError, ProtocolError, UnknownOutcome
 from navplugin.nav.channel import TIMEOUT, Channel, Request, Response, problem_of, same_server
+from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import read_json, refusal
 from navplugin.wire import dump_json
 
-log = logging.getLogger("navplugin.nav")
-
-WAITS = (0.5, 1.5)
-"""Seconds before the second and third try of a read, give or take half: many workers must not come back together."""
-LONGEST_WAIT = 5.0
-"""A server that asks for more patience than this is left to the worker's next tick."""
 MAX_PAGES = 1000
 PAGE_SIZE = 1000
 """Rows that we ask for in one page; the server may give fewer."""
-BATCH_LIMIT = 100
-"""Operations in one `$batch` (nav-webservices.md 10)."""
 _VERBS = {"GET": "read", "POST": "insert", "PATCH": "update", "DELETE": "delete"}
 _HEADERS = {"Accept": "application/json;odata.metadata=minimal", "OData-MaxVersion": "4.0"}
 
@@ -53,7 +43,7 @@ class Part:
 
 
 class NavHttp:
-    """Requests below one company's address. For one thread; `sleep` waits between the tries of a read."""
+    """Requests below one company's address. For one thread."""
 
     def __init__(
         self,
@@ -62,13 +52,12 @@ class NavHttp:
         *,
         secrets: tuple[str, ...] = (),
         timeout: tuple[float, float] = TIMEOUT,
-        waits: tuple[float, ...] = WAITS,
-        sleep: Callable[[float], None] = time.sleep,
+        patience: Patience | None = None,
         advice: str = "check the web service user, its key and permissions",
     ) -> None:
         self._base = base_url.rstrip("/") + "/"
         self.channel = Channel(session, secrets=secrets, timeout=timeout, advice=advice)
-        self._waits, self._sleep = waits, sleep
+        self.patience = patience or Patience()
 
     def __repr__(self) -> str:
         return f"NavHttp({self._base!r})"
@@ -106,20 +95,18 @@ class NavHttp:
         reply = self._send(self._request("POST", url, f"{service}.{function}", dump_json(arguments).encode()))
         return (reply.document or {}).get("value")
 
-    def batch(self, root: str, company: str, parts: Sequence[Part]) -> None:
+    def batch(self, root: str, company: str, parts: Sequence[Part]) -> bool:
         """All parts in one transaction, or none: `Isolation: snapshot` (Business Central 17.1 on).
 
         The error of the first part that was refused is raised; all the others count as undone then, whatever their
-        status says (nav-webservices.md 10). Misconfigured: the server takes no batch, and nothing was written.
+        status says (nav-webservices.md 10). False: the server takes no batch, and nothing was written.
         """
-        if len(parts) > BATCH_LIMIT:
-            raise ValueError(f"a batch has at most {BATCH_LIMIT} parts")
         body = {"requests": [_shown(number, part, company) for number, part in enumerate(parts)]}
         url = f"{root.rstrip('/')}/$batch"
         request = self._request("POST", url, "$batch", dump_json(body).encode(), Isolation="snapshot")
         response = self.channel.exchange(request)
-        if response.status in (404, 405, 501) or (response.status == 400 and not read_json(response)):
-            raise problem_of(Misconfigured, "$batch", "NAV's server takes no batch; single writes are used")
+        if response.status in (400, 404, 405, 415, 501):  # of the batch itself, so no part of it was looked at
+            return False
         document = self._good(request, response).document or {}
         answers = {str(one.get("id")): one for one in document.get("responses", ()) if isinstance(one, dict)}
         for number, part in enumerate(parts):
@@ -129,6 +116,7 @@ class NavHttp:
         if len(answers) != len(parts) or not all(isinstance(a.get("status"), int) for a in answers.values()):
             text = "NAV's answer to the batch does not fit its parts; read the rows back"
             raise problem_of(UnknownOutcome, "$batch", text)
+        return True
 
     def stream(self, url: str, what: str) -> Iterator[bytes]:
         """A document such as `$metadata`, piece by piece."""
@@ -151,16 +139,7 @@ class NavHttp:
         return target
 
     def _read(self, request: Request) -> Reply:
-        for wait in self._waits:
-            try:
-                return self._send(request)
-            except (Busy, Unreachable) as problem:
-                if (problem.retry_after or 0.0) > LONGEST_WAIT:
-                    raise
-                wait = max(wait * random.uniform(0.5, 1.5), problem.retry_after or 0.0)
-                log.info("%s; trying again in %.1f s", problem, wait)
-                self._sleep(wait)
-        return self._send(request)
+        return self.patience.read(lambda: self._send(request))
 
     def _send(self, request: Request) -> Reply:
         return self._good(request, self.channel.exchange(request))

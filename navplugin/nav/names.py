@@ -35,13 +35,16 @@ class SitePage:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def find_service(page: Page, published: Collection[str], naming: Naming, override: Override) -> str:
+def find_service(
+    page: Page, published: Collection[str], naming: Naming, override: Override, *, soap: bool = False
+) -> str:
     """The service of a page among those that the server publishes. Misconfigured with the step to publish it."""
+    kind = page.object_kind(soap=soap)
     if override.service:
         if override.service in published:
             return override.service
         hint = did_you_mean(override.service, sorted(published))
-        raise _unpublished(page, naming, f"the service {override.service} of [page {page.service}] ({hint})")
+        raise _unpublished(page, kind, naming, f"the service {override.service} of [page {page.service}] ({hint})")
     for name in (page.service, expected(page, naming).service):
         if name in published:
             return name
@@ -51,7 +54,7 @@ def find_service(page: Page, published: Collection[str], naming: Naming, overrid
     if alike:
         text = f"several services could be {page.service}: {', '.join(sorted(alike))}; say which in the profile"
         raise _wrong(page, f"{text}, `service = ...` in [page {page.service}]")
-    raise _unpublished(page, naming, f"no service {page.service}")
+    raise _unpublished(page, kind, naming, f"no service {page.service}")
 
 
 def resolve(page: Page, service: Service, naming: Naming, override: Override) -> SitePage:
@@ -122,8 +125,7 @@ def _site_page(
     return SitePage(page, wire, kept, {name: options[site] for name, site in kept.items() if site in options})
 
 
-def _unpublished(page: Page, naming: Naming, what: str) -> Misconfigured:
-    kind = "query" if page.is_query else "page"
+def _unpublished(page: Page, kind: str, naming: Naming, what: str) -> Misconfigured:
     step = f"publish a {kind} on table '{table_name(page, naming)}' on page Web Services, service name {page.service}"
     return _wrong(page, f"NAV publishes {what}; {step}, or name yours in [page {page.service}] of the profile")
 

@@ -19,7 +19,7 @@ from navplugin.core.model import Op
 from navplugin.nav.channel import problem_of
 from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Page, canonical
 from navplugin.nav.edmx import Metadata, read_edmx
-from navplugin.nav.http import BATCH_LIMIT, NavHttp, Part, Reply
+from navplugin.nav.http import NavHttp, Part, Reply
 from navplugin.nav.names import SitePage, by_rule, find_service, resolve
 from navplugin.nav.transport import Condition, NavRow, Row, Write
 from navplugin.nav.values import from_json, literal, to_json
@@ -47,6 +47,7 @@ class ODataTransport:
     ) -> None:
         """root: the address without a company."""
         self._root, self._company, self.http, self._naming = root, company, http, naming
+        self.patience = http.patience
         self._overrides, self._discover = dict(overrides or {}), discover
         self._metadata: Metadata | None = None
         self._pages: dict[str, SitePage] = {}
@@ -80,18 +81,13 @@ class ODataTransport:
 
     def write_together(self, writes: Sequence[Write]) -> bool:
         """All in one `$batch` with a snapshot; False where the server takes none, once known never asked again."""
-        if not self._can_batch or len(writes) > BATCH_LIMIT:
+        if not self._can_batch:
             return False
         parts = []
         for write in writes:
             path, body = self._parts(self.site_page(write.page), write)
             parts.append(Part(_METHODS[write.op], path, write.page.service, body, write.tag))
-        try:
-            self.http.batch(self._root, self._company, parts)
-        except Misconfigured as refused:
-            if refused.where != "$batch insert":
-                raise
-            self._can_batch = False
+        self._can_batch = self.http.batch(self._root, self._company, parts)
         return self._can_batch
 
     def call(self, codeunit: Codeunit, function: str, arguments: Row) -> Any:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from navplugin.core.errors import Misconfigured, ProtocolError
+from navplugin.core.errors import Misconfigured, Missing, ProtocolError
 from navplugin.core.model import Journal, Member, Offer, PostedSale, Row, Sale, SaleState, Snapshot, StagedRow
 from navplugin.nav.contract import BY_SERVICE, Page
 from navplugin.nav.contract.actions import ACTIONS, PROMPTS, SETUP, STATUS
 from navplugin.nav.contract.feeds import MEMBERS, TRANS_DISCOUNTS, TRANS_INFOCODES, TRANS_LINES, TRANSACTIONS
 from navplugin.nav.contract.journal import JOURNAL, JOURNAL_LINES, SALE
-from navplugin.nav.contract.offers import GRANTS, OFFER_BENEFITS, OFFER_ITEMS, OFFERS
+from navplugin.nav.contract.offers import GRANTS, OFFER_BENEFITS, OFFER_ITEMS, OFFERS, VALIDATION_PERIODS
 from navplugin.nav.rows import (
     action_of,
     grant_of,
@@ -43,7 +43,10 @@ Grouped = Mapping[str, Sequence[NavRow]]
 
 
 class NavReader:
-    """One NAV company. zones: time zone by store number, for the posting time of a sale."""
+    """One NAV company. zones: time zone by store number, for the posting time of a sale. own_pages: what a snapshot
+    holds beside the sale itself."""
+
+    own_pages: tuple[Page, ...] = (GRANTS, PROMPTS, STATUS, ACTIONS)
 
     def __init__(self, transport: Transport, company: str, zones: Mapping[str, ZoneInfo] | None = None) -> None:
         self.transport, self._company = transport, company
@@ -87,15 +90,26 @@ class NavReader:
         offers = [row for row in self._rows(OFFERS) if row["Type"] == "Total Discount"]
         items = _grouped(self._rows(OFFER_ITEMS), "Offer_No")
         benefits = _grouped(self._rows(OFFER_BENEFITS), "Offer_No")
+        periods = self._periods({row["Validation_Period_ID"] for row in offers} - {""})
         found = []
         for row in offers:
             own_items, own_benefits = items.get(row["No"], ()), benefits.get(row["No"], ())
-            if unclear := unclear_parts(own_items, own_benefits):
+            if unclear := unclear_parts(row, own_items, own_benefits):
                 self._say_once(
                     f"offer {row['No']} has {', '.join(unclear)}; what is shown for it may differ from what NAV gives"
                 )
-            found.append(offer_of(row, own_items, own_benefits))
+            found.append(offer_of(row, own_items, own_benefits, periods.get(row["Validation_Period_ID"])))
         return found
+
+    def _periods(self, named: set[str]) -> Mapping[str, NavRow]:
+        """Validation Periods by ID, read only where an offer names one; a site may not publish them."""
+        if not named:
+            return {}
+        try:
+            return {row["ID"]: row for row in self._rows(VALIDATION_PERIODS)}
+        except (Missing, Misconfigured) as gone:
+            self._say_once(f"offers name Validation Periods, and NAV shows none ({gone}); they are taken as valid")
+            return {}
 
     # ---- snapshots -----------------------------------------------------------------------------------------------
 
@@ -111,7 +125,7 @@ class NavReader:
         journals = self._journals([sale.receipt_no for sale in sales if sale.state not in _ENDED])
         posted = self._posted([sale.receipt_no for sale in sales if sale.state in _ENDED])
         # After the journal: a coupon line that is seen there has its pick on the grant that is read later.
-        pages = {page.service: (page, self._by_receipt(page, receipts)) for page in (GRANTS, PROMPTS, STATUS, ACTIONS)}
+        pages = {page.service: (page, self._by_receipt(page, receipts)) for page in self.own_pages}
         out = []
         for sale in sales:
             try:
@@ -128,7 +142,7 @@ class NavReader:
         pages: Mapping[str, tuple[Page, Grouped]],
     ) -> Snapshot:
         def own(page: Page) -> Sequence[NavRow]:
-            return pages[page.service][1].get(sale.receipt_no, ())
+            return pages[page.service][1].get(sale.receipt_no, ()) if page.service in pages else ()
 
         rows = [staged(page, row) for page, _ in pages.values() for row in own(page)]
         return Snapshot(

@@ -56,7 +56,7 @@ def _sort(request: Request, status: int, code: str, advice: str) -> tuple[type[N
         return Busy, f"NAV is busy ({status}); it is asked again later"
     if status == 405 and request.reads:
         return Misconfigured, "NAV answers no such request (405); check that OData is switched on for this server"
-    if 300 <= status < 400 or (not code and 400 <= status < 500 and status not in (404, 405)):
+    if 300 <= status < 400 or (not code and 400 <= status < 500 and status not in (404, 405, 408)):
         return ProtocolError, f"NAV answered with {status} and no reason of its own; check the address and the proxy"
     if status >= 500 or status == 408:
         return _failed(request, status, code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import time
 from typing import Any
 
 from navplugin.core.errors import ProtocolError
@@ -14,14 +15,17 @@ from navplugin.core.model import (
     JournalLine,
     Member,
     Offer,
+    OfferLine,
     Prompt,
     Sale,
     SaleState,
     StaffAction,
     StagedRow,
     StatusRow,
+    Validity,
 )
 from navplugin.nav.contract import Page
+from navplugin.nav.contract.offers import WEEKDAYS
 from navplugin.nav.transport import NavRow
 
 
@@ -188,16 +192,17 @@ def member_of(row: NavRow) -> Member:
     )
 
 
-def offer_of(row: NavRow, items: Sequence[NavRow], benefits: Sequence[NavRow]) -> Offer:
-    """A row of AIQ_TotalDiscountOffers with its item lines and discount steps. A line for all items, or no item line,
-    means all items; `unclear_parts` names what this cannot say."""
-    numbers = tuple(x["No"] for x in items if x["Type"] == "Item" and not x["Exclude"])
-    everything = any(x["Type"] == "All" and not x["Exclude"] for x in items)
+def offer_of(
+    row: NavRow, items: Sequence[NavRow], benefits: Sequence[NavRow], period: NavRow | None = None
+) -> Offer:
+    """A row of AIQ_TotalDiscountOffers with its lines, discount steps and Validation Period. A line for all items, or
+    no line, means all items; `unclear_parts` names what this cannot say."""
     steps = [
         Benefit(x["Step_Amount"], kind, x["Value"])
         for x in benefits
         if x["Type"] == "Discount" and (kind := _BENEFITS.get(x["Value_Type"]))
     ]
+    member = row["Member_Value"] if row["Member_Type"] in ("Club", "Scheme") else ""
     return Offer(
         offer_no=row["No"],
         description=row["Description"],
@@ -208,20 +213,45 @@ def offer_of(row: NavRow, items: Sequence[NavRow], benefits: Sequence[NavRow]) -
         price_group=row["Price_Group"],
         block_total_discount=row["Block_Total_Discount_Offer"],
         maximum_discount=row["Maximum_Discount_Amount"] or None,
-        items=() if everything else numbers,
+        lines=tuple(OfferLine(x["Type"], x["No"], bool(x["Exclude"])) for x in items),
         benefits=tuple(sorted(steps, key=lambda step: (step.step, step.kind))),
+        coupons_needed=max(1, row["Coupon_Qty_Needed"] or 1),
+        club=member if row["Member_Type"] == "Club" else "",
+        scheme=member if row["Member_Type"] == "Scheme" else "",
+        validity=validity_of(period) if period is not None else None,
+        validity_unknown=bool(row["Validation_Period_ID"]) and period is None,
     )
 
 
 _BENEFITS = {"Discount Amount": "amount", "Discount %": "percent"}
+_OFFER_LINES = ("Item", "Product Group", "Item Category", "All")
 
 
-def unclear_parts(items: Sequence[NavRow], benefits: Sequence[NavRow]) -> tuple[str, ...]:
+def validity_of(row: NavRow) -> Validity:
+    """A row of AIQ_ValidationPeriods. No day ticked means every day (assumed)."""
+    return Validity(
+        first=row["Starting_Date"],
+        last=row["Ending_Date"],
+        weekdays=frozenset(n for n, name in enumerate(WEEKDAYS) if row[name]),
+        starts=_time_of(row["Starting_Time"]),
+        ends=_time_of(row["Ending_Time"]),
+    )
+
+
+def _time_of(text: str) -> time | None:
+    """NAV writes midnight for a time that is not filled in."""
+    try:
+        return time.fromisoformat(text).replace(tzinfo=None) if text.strip("0:.Z") else None
+    except ValueError:
+        return None
+
+
+def unclear_parts(offer: NavRow, items: Sequence[NavRow], benefits: Sequence[NavRow]) -> tuple[str, ...]:
     """What an `Offer` cannot hold, so that the amount predicted for it may differ from NAV's."""
-    found = {f"{x['Type']} lines" for x in items if x["Type"] not in ("Item", "All")}
-    found |= {"excluded items" for x in items if x["Exclude"]}
+    found = {f"{x['Type']} lines" for x in items if x["Type"] not in _OFFER_LINES}
     steps = [x for x in benefits if x["Type"] == "Discount"]
     found |= {f"value type {x['Value_Type']}" for x in steps if x["Value_Type"] not in _BENEFITS}
+    found |= {name.replace("_", " ") for name in ("Member_Attribute", "Currency_Code") if offer[name]}
     return tuple(sorted(found))
 
 

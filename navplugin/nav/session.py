@@ -11,6 +11,7 @@ from navplugin.core.errors import Misconfigured
 from navplugin.nav.channel import Channel
 from navplugin.nav.contract import Naming, Override
 from navplugin.nav.http import NavHttp
+from navplugin.nav.observe import ObservingReader
 from navplugin.nav.odata import ODataTransport, company_address
 from navplugin.nav.reader import NavReader
 from navplugin.nav.signin import SignIn, advice, authenticator, secrets_of
@@ -25,7 +26,8 @@ class NavSettings:
     """Where NAV is and how it is asked.
 
     url: OData V4 address, or for SOAP the one that ends in /WS, both without a company. zones: time zone by store
-    number, for the posting time of a sale. discover: find names in what the server publishes.
+    number, for the posting time of a sale. discover: find names in what the server publishes. objects: `ours` where NAV
+    has the AIQ objects, `none` where sales can only be observed.
     """
 
     url: str
@@ -35,6 +37,7 @@ class NavSettings:
     transport: str = "odata"
     naming: Naming = Naming.BC
     discover: bool = True
+    objects: str = "ours"
     overrides: Mapping[str, Override] = field(default_factory=dict)
     zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
 
@@ -45,7 +48,8 @@ def connect(settings: NavSettings) -> tuple[NavReader, NavWriter]:
     Misconfigured when address, user or certificate file cannot be used.
     """
     transport = open_transport(settings)
-    return NavReader(transport, settings.company, settings.zones), NavWriter(transport)
+    reader = ObservingReader if settings.objects == "none" else NavReader
+    return reader(transport, settings.company, settings.zones), NavWriter(transport)
 
 
 def open_transport(settings: NavSettings) -> Transport:

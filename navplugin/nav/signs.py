@@ -76,11 +76,12 @@ def posted_sale(
 
 
 def _sums(rows: Iterable[Row]) -> tuple[PostedDiscount, ...]:
-    sums: dict[str, Decimal] = {}
+    shares: dict[str, dict[int, Decimal]] = {}
     for row in rows:
         if row["Offer_Type"] in OFFER_TYPES:
-            sums[row["Offer_No"]] = sums.get(row["Offer_No"], Decimal(0)) + row["Discount_Amount"]
-    return tuple(PostedDiscount(offer, sums[offer]) for offer in sorted(sums))
+            mine = shares.setdefault(row["Offer_No"], {})
+            mine[row["Line_No"]] = mine.get(row["Line_No"], Decimal(0)) + row["Discount_Amount"]
+    return tuple(PostedDiscount(no, sum(one.values(), Decimal(0)), one) for no, one in sorted(shares.items()))
 
 
 def _sale_guid(infocodes: Iterable[Row]) -> str:

@@ -19,6 +19,7 @@ from zeep.transports import Transport as ZeepTransport
 
 from navplugin.core.errors import (
     AlreadyThere,
+    Busy,
     Conflict,
     Misconfigured,
     Missing,
@@ -31,8 +32,9 @@ from navplugin.core.model import Op
 from navplugin.nav.channel import Channel, Request, Response, problem_of, same_server
 from navplugin.nav.contract import PAGES, Codeunit, Field, Naming, Override, Page
 from navplugin.nav.names import SitePage, find_service, resolve
+from navplugin.nav.patience import Patience
 from navplugin.nav.refusal import refusal
-from navplugin.nav.soap_reply import Record, fault_of, read_body, records, values
+from navplugin.nav.soap_reply import Record, fault_of, parse_xml, read_body, records, values
 from navplugin.nav.soap_values import criteria, from_soap, to_soap
 from navplugin.nav.transport import Condition, NavRow, Row, Write
 from navplugin.nav.wsdl import read_services, read_wsdl
@@ -46,6 +48,8 @@ _SETTINGS = zeep.Settings(
     strict=True, xml_huge_tree=False, forbid_dtd=True, forbid_entities=True, forbid_external=True, raw_response=True
 )  # fmt: skip
 _READS = ("Read", "ReadByRecId", "ReadMultiple", "IsUpdated", "GetRecIdFromKey", "Version", "WaitForChange")
+_SERVER_FAULTS = ("NavCSideException",)
+"""The exception behind `Internal_ServerError` (nav-webservices.md 8)."""
 _OPERATIONS = {Op.INSERT: "Create", Op.UPDATE: "Update", Op.DELETE: "Delete"}
 
 
@@ -63,6 +67,7 @@ class SoapTransport:
     ) -> None:
         self._base = f"{root.rstrip('/')}/{quote(company, safe='')}"
         self._channel, self._naming, self._overrides = channel, naming, dict(overrides or {})
+        self.patience = Patience()
         self._published: frozenset[str] | None = None
         self._pages: dict[str, tuple[SitePage, _Client]] = {}
         self._codeunits: dict[str, _Client] = {}
@@ -76,7 +81,13 @@ class SoapTransport:
         ] or [{"Field": site.names[page.key[0]], "Criteria": ""}]
         bookmark: str | None = None
         for _ in range(MAX_SETS):
-            answer = client.call("ReadMultiple", filter=filters, bookmarkKey=bookmark, setSize=SET_SIZE)
+            try:
+                answer = self._read_set(client, filters, bookmark)
+            except SoapFault as fault:
+                if bookmark is None:
+                    raise
+                text = f"the row at which a set ended is gone, so the next cannot be had ({fault.message}); read again"
+                raise problem_of(Busy, f"{page.service} read", text) from None
             found = records(answer, site.wire.service)
             for raw in found:
                 row = read_row(site, raw)
@@ -133,10 +144,15 @@ class SoapTransport:
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
+    def _read_set(self, client: _Client, filters: list[dict[str, str]], bookmark: str | None) -> Any:
+        return self.patience.read(
+            lambda: client.call("ReadMultiple", filter=filters, bookmarkKey=bookmark, setSize=SET_SIZE)
+        )
+
     def _page(self, page: Page) -> tuple[SitePage, _Client]:
         if page.service not in self._pages:
             override = self._overrides.get(page.service, Override())
-            name = find_service(page, self._services(), self._naming, override)
+            name = find_service(page, self._services(), self._naming, override, soap=True)
             client = _Client(self._channel, f"{self._base}/Page/{quote(name, safe='')}", name, is_page=True)
             site = resolve(page, read_wsdl(client.wsdl, name), self._naming, override)
             self._pages[page.service] = (site, client)
@@ -160,19 +176,28 @@ class SoapTransport:
         """What the fault of a write means, by what stands in NAV now."""
         where = f"{write.page.service} {write.op}"
         conditions = [Condition(n, (v,)) for n, v in zip(write.page.key, write.key, strict=True)]
-        row = next(iter(self.rows(write.page, conditions)), None)
-        if write.op is Op.INSERT:
-            return fault if row is None else problem_of(AlreadyThere, where, "NAV has a row with this key already")
-        if row is None:
+        try:
+            row = next(iter(self.rows(write.page, conditions)), None)
+        except NavpluginError:
+            return problem_of(UnknownOutcome, where, "NAV refused the write and cannot be asked why; read the row back")
+        if write.op is Op.INSERT and row is not None:
+            return problem_of(AlreadyThere, where, "NAV has a row with this key already")
+        if write.op is not Op.INSERT and row is None:
             return problem_of(Missing, where, "NAV has no such row any more")
-        if row.tag != write.tag:
+        if row is not None and row.tag != write.tag:
             text = "NAV's row was changed by somebody else since it was read; read it again"
             return problem_of(Conflict, where, text)
+        if isinstance(fault, ServerFault):
+            return problem_of(UnknownOutcome, where, "NAV failed during the write; read the row back")
         return fault
 
 
 class SoapFault(Refused):
     """NAV answered with a fault."""
+
+
+class ServerFault(SoapFault):
+    """A fault of the server itself: what became of a write is not told."""
 
 
 class _Client:
@@ -181,6 +206,7 @@ class _Client:
     def __init__(self, channel: Channel, url: str, service: str, *, is_page: bool) -> None:
         self._service, self._channel = service, channel
         self.wsdl = _load(channel, url, service)
+        parse_xml(self.wsdl, "WSDL")  # says better than zeep what is wrong
         transport = _Carrier(channel, url, service)
         try:
             client: Any = zeep.Client(io.BytesIO(self.wsdl), transport=transport, settings=_SETTINGS)  # type: ignore[no-untyped-call]
@@ -195,16 +221,24 @@ class _Client:
         """The result element of one operation. SoapFault: NAV's no. Misconfigured: the page does not allow it."""
         where = f"{self._service} {operation}"
         try:
-            answer = read_body(self._calls[operation](**arguments).content, where)
+            answer = self._calls[operation](**arguments)
         except AttributeError:
             step = "allow it on the page (InsertAllowed, ModifyAllowed, DeleteAllowed) and publish it again"
             raise problem_of(Misconfigured, where, f"NAV's page has no operation {operation}; {step}") from None
         except (zeep.exceptions.Error, TypeError, ValueError) as wrong:
             text = f"the message does not fit NAV's WSDL ({type(wrong).__name__}: {str(wrong)[:100]})"
             raise problem_of(ProtocolError, where, text) from None
-        if fault := fault_of(answer):
-            raise problem_of(SoapFault, where, f"NAV refuses ({fault[0]}: {self._channel.masked(fault[1])})")
-        return answer
+        try:
+            body = read_body(answer.content, where)
+        except ProtocolError:
+            if operation in _READS:
+                raise
+            text = "NAV's answer to the write is unreadable; read the row back"
+            raise problem_of(UnknownOutcome, where, text) from None
+        if fault := fault_of(body):
+            kind = ServerFault if fault[0] in _SERVER_FAULTS else SoapFault
+            raise problem_of(kind, where, f"NAV refuses ({fault[0]}: {self._channel.masked(fault[1])})")
+        return body
 
 
 class _Carrier(ZeepTransport):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from navplugin.core.model import Op
 from navplugin.nav.contract import Codeunit, Field, Kind, Page
 from navplugin.nav.names import SitePage
+from navplugin.nav.patience import Patience
 from navplugin.nav.values import TEXT_KINDS
 
 Row = Mapping[str, Any]
@@ -61,6 +62,8 @@ class Write:
 class Transport(Protocol):
     """One NAV company over one protocol. For one thread. Errors: those of `core.errors`."""
 
+    patience: Patience
+
     def rows(self, page: Page, conditions: Sequence[Condition] = (), order_by: str = "") -> Iterator[NavRow]:
         """All rows that fit. A server that widens the answer is not trusted: ProtocolError."""
         ...
@@ -70,7 +73,8 @@ class Transport(Protocol):
         ...
 
     def write_together(self, writes: Sequence[Write]) -> bool:
-        """All of them in one transaction where the server can: True. False: nothing was written, use single writes."""
+        """At most BATCH writes in one transaction where the server can: True. False: nothing was written, write them
+        one by one. Raises what the first refused one would; count all as undone then."""
         ...
 
     def call(self, codeunit: Codeunit, function: str, arguments: Row) -> Any:

@@ -27,7 +27,7 @@ class NavWriter:
         return None if row is None else staged(write.page, row)
 
     def write_together(self, effects: Sequence[Effect]) -> bool:
-        """All of them or none, where the server can; False: nothing was written, write them one by one."""
+        """At most BATCH of them, all or none, where the server can; False: nothing was written, write them singly."""
         return self._transport.write_together([_checked(effect) for effect in effects])
 
 

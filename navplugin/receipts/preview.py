@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from navplugin.receipts.footer import Footer
+from collections.abc import Sequence
+
 from navplugin.receipts.layout import FooterLine
 from navplugin.receipts.qr import qr_blocks
 
 
-def preview(footer: Footer, width: int) -> list[str]:
+def preview(lines: Sequence[FooterLine], width: int) -> list[str]:
     """The printed lines inside a frame of the paper's width; QR codes as blocks."""
     inner: list[str] = []
-    for line in footer.lines:
-        inner += qr_blocks(line.payload) if line.kind == "QR" else [printed(line, width)]
+    for line in lines:
+        if line.kind in ("QR", "Image"):
+            inner += qr_blocks(line.payload) if line.payload else ["(a picture)".center(width)]
+        else:
+            inner.append(printed(line, width))
     across = max([width, *(len(x) for x in inner)])
     return [f"┌{'─' * (across + 2)}┐", *(f"│ {x.center(across)} │" for x in inner), f"└{'─' * (across + 2)}┘"]
 

@@ -3,11 +3,15 @@
 A template is text with `{{ name }}`, `{{ "text" | center }}` and `{% if name %}`. Filters say how a line is printed:
 `center`, `right`, `bold`, `wide` (twice as wide); `upper` and `lower` change letters. `{{ line() }}` prints a line of
 dashes, `{{ qr(wallet_url) }}` a QR code with the address as text below. Everything else of Jinja2 is refused by name
-and place: loops, includes, attributes and arithmetic are of no use here and could be of harm.
+and place: loops, includes, attributes and arithmetic are of no use here and could be of harm. So no template runs
+without end, and none prints more than its own lines.
+
+A first line `{# receipt: width=42 #}` says that the template is for lines of 42 characters and more.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,12 +20,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from navplugin.core.problems import Level, Problem, Span, did_you_mean
 
-CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END = (chr(0xE000 + n) for n in range(8))
-"""Marks in the rendered text: how a line is printed, and from which line of the template it comes."""
+CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE = (chr(0xE000 + n) for n in range(9))
+"""Marks in the rendered text: how a line is printed, from which line of the template it is, that it has a value."""
+MARKS = frozenset((CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE))
+
+_HEADER = re.compile(r"\s*\{#-?\s*receipt:(?P<words>[^\n]*?)-?#\}")
 
 FILTERS = ("center", "right", "bold", "wide", "upper", "lower")
 FUNCTIONS = ("line", "qr")
 LARGEST = 20_000
+DEEPEST = 50
 
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Call, nodes.If,
@@ -40,14 +48,40 @@ class RenderedLine:
     number: int
 
 
+class Value(str):
+    """A value of the store in a template: the layout may break it, where words of the template are the author's."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{VALUE}{self[:]}"
+
+
+def least_width(source: str) -> int:
+    """Characters on a line that a template is made for, as its first line says; 0 where it says nothing."""
+    header = _HEADER.match(source)
+    found = re.search(r"\bwidth=(\d{1,3})\b", header["words"]) if header else None
+    return int(found[1]) if found else 0
+
+
 def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[RenderedLine, ...], tuple[Problem, ...]]:
     """The lines of a template with these values; no line where there is an error. Every problem at once."""
     if len(source) > LARGEST:
         message = f"the template has {len(source):,} characters; at most {LARGEST:,} are read"
         return (), (Problem(Span(path), Level.ERROR, "template-too-long", message, "shorten it"),)
+    if marks := [n for n, char in enumerate(source) if char in MARKS]:
+        line = source.count("\n", 0, marks[0]) + 1
+        hint = "take the character out; no printer has it"
+        return (), (_at(path, source, line, source[marks[0]], "odd-character", "a character of private use", hint),)
     env = _environment()
     try:
         tree = env.parse(source)
+        if _is_deep(tree):
+            raise RecursionError
+    except RecursionError:
+        hint = "take parentheses, filters or {% if %} out"
+        problem = Problem(Span(path), Level.ERROR, "template-too-long", "the template is nested too deeply", hint)
+        return (), (problem,)
     except TemplateSyntaxError as wrong:
         return (), (
             _at(path, source, wrong.lineno, "", "template-syntax", _sentence(wrong), "see the shipped templates"),
@@ -58,17 +92,31 @@ def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[Ren
     _mark_places(tree)
     try:
         template = env.template_class.from_code(env, env.compile(tree), env.globals)
-        text = template.render(values)
+        text = template.render({name: Value(_without_marks(value)) for name, value in values.items()})
     except TemplateError as wrong:
         return (), (_at(path, source, 1, "", "template-syntax", _sentence(wrong), ""),)
     return tuple(_lines(text, source)), ()
 
 
+def _without_marks(value: str) -> str:
+    return "".join(char for char in value if char not in MARKS)
+
+
+def _is_deep(tree: nodes.Template) -> bool:
+    """Whether it is nested deeper than a person writes, and so deeper than Python may follow."""
+    level: list[nodes.Node] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+        if not level:
+            return False
+    return True
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
     env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, loader=None)
-    env.globals = {"line": lambda: LINE, "qr": lambda url: f"{QR}{url}"}
+    env.globals = {"line": lambda: LINE, "qr": lambda url: f"{QR}{url!s}{QR}"}
     marks = {"center": CENTER, "right": RIGHT, "bold": BOLD, "wide": WIDE}
-    env.filters = {name: (lambda text, mark=mark: f"{mark}{text}") for name, mark in marks.items()}
+    env.filters = {name: (lambda text, mark=mark: f"{mark}{text!s}") for name, mark in marks.items()}
     env.filters.update(upper=lambda text: str(text).upper(), lower=lambda text: str(text).lower())
     env.tests = {}
     return env
@@ -85,6 +133,9 @@ def _check(path: str, source: str, tree: nodes.Template, values: Mapping[str, st
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             message = f"there is no filter '{node.name}'"
             yield _at(path, source, node.lineno, node.name, "unknown-filter", message, did_you_mean(node.name, FILTERS))
+        elif isinstance(node, nodes.Filter) and (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs):
+            message = f"the filter '{node.name}' takes nothing in parentheses"
+            yield _at(path, source, node.lineno, node.name, "template-refused", message, f"write | {node.name}")
         elif isinstance(node, nodes.Name):
             known = FUNCTIONS if id(node) in called else tuple(values)
             if node.name not in known:

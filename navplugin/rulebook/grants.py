@@ -8,9 +8,10 @@ from typing import Any
 
 from navplugin.core.model import GrantStatus, LoyaltyStatus, Want
 from navplugin.core.money import ZERO, show_money
+from navplugin.discounts import Nothing
 from navplugin.rulebook.facts.look import Look, Subject, utc
-from navplugin.rulebook.facts.texts import one_line
-from navplugin.rulebook.verbs.base import GRANTS, Draft
+from navplugin.rulebook.facts.texts import built_in, one_line
+from navplugin.rulebook.verbs.base import GRANTS, TEXT_LENGTH, Draft
 
 DESCRIPTION_LENGTH = 50
 
@@ -60,7 +61,7 @@ def why_no_offer(subject: Subject, look: Look) -> str:
 
 def _want(subject: Subject, look: Look, draft: Draft, min_balance: Decimal) -> Want:
     sale = look.situation.snapshot.sale
-    blocked = draft.blocked.get(subject.coupon_code, ("", ""))
+    blocked = draft.blocked.get(subject.coupon_code) or gives_nothing(look.at(subject))
     fields: dict[str, Any] = {
         "Offer_No": subject.offer.offer_no if subject.offer else "",
         "Discount_Ext_ID": subject.discount_id[:50],
@@ -78,6 +79,36 @@ def _want(subject: Subject, look: Look, draft: Draft, min_balance: Decimal) -> W
     key = (sale.receipt_no, subject.coupon_code)
     reasons = tuple(r for r in (blocked[1], draft.pin.get(subject.coupon_code, "")) if r)
     return Want(GRANTS, key, fields, {"Status": GrantStatus.GRANTED.value}, reasons=reasons)
+
+
+def gives_nothing(look: Look) -> tuple[str, str]:
+    """Why a discount that is not picked would give nothing now, for the cashier and in full; '' when it would.
+
+    What lacks an amount alone is no reason: the till judges that with its live total (design.md 7 item 2). Nor is a
+    sale without items: the wallet does not open there.
+    """
+    journal = look.situation.snapshot.journal
+    if journal is None or not journal.items or look.subject is None or look.subject.pick is not None:
+        return "", ""
+    given = look.gives()
+    if given is None or given.why is None or given.why in _BY_AMOUNT:
+        return "", ""
+    text = _NOTHING.get(given.why)
+    said = text.render(look) if text else f"{given.reason}."
+    return one_line(said, TEXT_LENGTH), f"the offer gives nothing: {given.reason}"
+
+
+_BY_AMOUNT = (Nothing.BELOW, Nothing.NOTHING_LEFT, Nothing.ROUNDED_AWAY)
+_NOTHING = {
+    Nothing.MEMBER: built_in("member", en="Not for this member.", es="No es para este miembro."),
+    Nothing.VALIDITY: built_in("validity", en="Not valid now.", es="No es válido ahora."),
+    Nothing.BLOCKED: built_in("blocked", en="Cannot be combined with a discount that is chosen already.",
+                              es="No se combina con un descuento ya elegido."),
+    Nothing.NO_ITEM: built_in("no-item", en="No item of the sale is part of it.",
+                              es="Ningún artículo de la venta participa."),
+    Nothing.NO_DISCOUNT: built_in("no-discount", en="The items that it covers take no discount.",
+                                  es="Los artículos que cubre no admiten descuento."),
+}  # fmt: skip
 
 
 def valid_until(subject: Subject, look: Look) -> datetime:

@@ -28,8 +28,8 @@ from navplugin.rulebook.load_parts import (
 from navplugin.rulebook.verbs import Argument, Verb
 
 KEEPS = ("at-most", "largest", "smallest", "first-chosen")
-FOOTERS = ("wallet", "signup", "plain")
-"""Receipt templates that a site has (navplugin.site)."""
+FOOTERS = ("wallet", "signup", "plain", "bilingual")
+"""Receipt templates that ship (receipt_templates/)."""
 _KEEP = re.compile(r"([a-z-]+)\s+([0-9]{1,3})")
 
 

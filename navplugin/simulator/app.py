@@ -1,4 +1,5 @@
-"""The simulator as one web application and as a server: NAV at /NAV/ODataV4/, AIQ at /api/, control at /_sim.
+"""The simulator as one web application and as a server: NAV at /NAV/ODataV4, /NAV/OData (V3) and /NAV/WS (SOAP), its
+tokens at /{tenant}/oauth2/v2.0/token, AIQ at /api, control at /_sim.
 
 Endpoints run in the thread pool: a press at the till may wait two seconds for the worker, whose requests must be
 answered meanwhile.
@@ -14,16 +15,19 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from navplugin.simulator import control
@@ -31,6 +35,10 @@ from navplugin.simulator.aiq_http import AiqFace
 from navplugin.simulator.call import Answer, Call, answer_json
 from navplugin.simulator.faults import Faults
 from navplugin.simulator.odata import ROOT, NavFace
+from navplugin.simulator.odata_error import V3_ROOT, switched_off
+from navplugin.simulator.signin import give_token, openid_configuration
+from navplugin.simulator.soap import SoapFace
+from navplugin.simulator.soap_fault import ROOT as SOAP_ROOT
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.world import load_world
 
@@ -40,7 +48,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the two systems are started with; keys as in `odata.DEFAULTS` and `aiq.DEFAULTS`."""
+    """What the two systems are started with; keys as in `nav_settings.DEFAULTS` and `aiq.DEFAULTS`."""
 
     nav: Mapping[str, Any] = field(default_factory=dict)
     aiq: Mapping[str, Any] = field(default_factory=dict)
@@ -54,11 +62,27 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
     """The application over this state. `faults`: the list that its control routes change, made when not given."""
     settings, faults = settings or Settings(), faults or Faults(state)
     nav, aiq = NavFace(state, dict(settings.nav)), AiqFace(state, settings.aiq)
+    soap = SoapFace(state, nav)
 
     def on_nav(call: Call) -> Answer:
         name = nav.name(call)
         nav.record(name)
         return faults.run(name, nav.answer, call)
+
+    def on_soap(call: Call) -> Answer:
+        name = soap.name(call)
+        nav.record(name)
+        return faults.run(name, soap.answer, call)
+
+    def on_token(call: Call) -> Answer:
+        nav.record("nav.token")
+        return faults.run("nav.token", lambda one: give_token(state, one, nav.settings), call)
+
+    def on_api(call: Call) -> Answer:
+        return switched_off().answer(call, nav.settings["language"])
+
+    def on_openid(call: Call) -> Answer:
+        return openid_configuration(call, call.path.split("/")[1])
 
     def on_aiq(call: Call) -> Answer:
         aiq.record(call)
@@ -74,16 +98,27 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
 
     routes = [
         Route("/", index),
-        Mount(ROOT, _Face(on_nav)),
+        *_below(ROOT, on_nav),
+        *_below(V3_ROOT, on_nav),
+        *_below(SOAP_ROOT, on_soap),
+        # The API endpoint is off where nobody switched it on (nav-webservices.md 12); the contract has no API pages.
+        *_below("/NAV/api", on_api),
+        Route("/{tenant}/oauth2/v2.0/token", _Face(on_token), methods=["POST"]),
+        Route("/{tenant}/v2.0/.well-known/openid-configuration", _Face(on_openid)),
         Mount("/api", _Face(on_aiq)),
         *control.routes(state, faults),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Dated, state.now)])
+
+
+def _below(root: str, handler: Callable[[Call], Answer]) -> list[BaseRoute]:
+    """A service's root, with and without a slash at its end, and all below it: NAV sends no redirects."""
+    return [Route(root, _Face(handler)), Mount(root, _Face(handler))]
 
 
 def addresses(url: str) -> dict[str, str]:
     """Where the systems are, by name."""
-    return {"nav": url + ROOT, "aiq": url, "control": url + control.PREFIX}
+    return {"nav": url + ROOT, "soap": url + SOAP_ROOT, "aiq": url, "control": url + control.PREFIX}
 
 
 class Server:
@@ -119,9 +154,11 @@ class Server:
         self._socket.close()
 
 
-def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: None) -> None:
+def serve(
+    folder: Path, port: int, started: Callable[[str], None] = lambda url: None, settings: Settings | None = None
+) -> None:
     """Serve the state of a folder until Ctrl+C; an empty one gets the sample world first. `started` is told the
-    address before the first request.
+    address before the first request. settings: what holds where the world says nothing else.
 
     StateUnusable when the folder cannot be used, PortInUse when the port is taken.
     """
@@ -129,7 +166,7 @@ def serve(folder: Path, port: int, started: Callable[[str], None] = lambda url: 
     try:
         if state.doc("aiq.personas") is None:
             load_world(state, None)
-        server = Server(state, port)
+        server = Server(state, port, settings)
         started(server.url)
         server.run()
     except KeyboardInterrupt:
@@ -158,10 +195,11 @@ class _Face:
             headers=dict(request.headers.items()),
             body=body,
             base=f"{request.url.scheme}://{request.url.netloc}",
+            connection=scope["state"]["connection"],
         )
         answer = await to_thread.run_sync(self._answer, call)
         if answer.cut:
-            await _cut(scope, receive)
+            await _cut(scope, receive, send, answer)
             return
         await Response(answer.body, answer.status, dict(answer.headers))(scope, receive, send)
 
@@ -172,19 +210,47 @@ class _Face:
             return answer_json(500, {"error": {"code": "Internal_ServerError", "message": str(wrong)}})
 
 
-async def _cut(scope: Scope, receive: Receive) -> None:
-    """End the connection without a byte, and wait until it is gone, so that nobody misses a response."""
-    scope["state"]["abort"]()
+class _Dated:
+    """Puts the simulated time into every answer as the servers' Date."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+        self._app, self._now = app, now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
+async def _cut(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """End the connection in the middle of the answer, without a byte where it has no body, and wait until it is gone,
+    so that nobody misses a response."""
+    if answer.body:
+        length = str(len(answer.body)).encode()
+        sent = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+        head = {"type": "http.response.start", "status": answer.status}
+        await send({**head, "headers": [*sent, (b"content-length", length)]})
+        half = answer.body[: len(answer.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        scope["state"]["close"]()
+    else:
+        scope["state"]["abort"]()
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class _CuttingProtocol(H11Protocol):
-    """uvicorn's HTTP, with a way for the application to end its connection."""
+    """uvicorn's HTTP, with a way for the application to end its connection, and a place where it can remember
+    something for as long as the connection lives: NTLM signs in a connection, and a port may be used again."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        ends = {"abort": transport.abort, "close": transport.close}
+        self.app_state = {**self.app_state, **ends, "connection": {}}
 
 
 class _Uvicorn(uvicorn.Server):
@@ -202,7 +268,7 @@ class _Uvicorn(uvicorn.Server):
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app, http=_CuttingProtocol, ws="none", lifespan="on", loop="asyncio",
-        log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+        log_config=None, access_log=False, server_header=False, date_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from navplugin.simulator.state import Tables
+
 JSON_TYPE = "application/json"
 
 
@@ -19,7 +21,8 @@ class BadJson(ValueError):
 @dataclass(frozen=True, slots=True)
 class Call:
     """One HTTP request. `path` is as sent, still percent-encoded, so that `%2F` in a key stays one; `base` is the
-    address that the caller used, without a path; header names are lower case."""
+    address that the caller used, without a path; header names are lower case. connection: what is remembered for as
+    long as the caller's connection lives; past: the tables that a read is to see instead of those of now."""
 
     method: str
     path: str
@@ -27,6 +30,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     base: str = "http://127.0.0.1"
+    connection: dict[str, Any] = field(default_factory=dict)
+    past: Tables | None = None
 
     def options(self) -> list[tuple[str, str]]:
         """Query options in order, decoded."""
@@ -42,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back; `cut` means that the connection ends without an answer."""
+    """What goes back; `cut`: the connection ends without an answer, or in the middle of its body where it has one."""
 
     status: int
     body: bytes = b""

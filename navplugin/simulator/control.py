@@ -4,10 +4,11 @@
 | --- | --- |
 | GET /_sim/till/{terminal} | the screen |
 | POST /_sim/till/{terminal}/{press} | press a button: a JSON object in, the screen out |
+| GET /_sim/help | this table, every fault, and every switch of NAV with its values, as text |
 | GET /_sim/state | journals, sales, staged rows, AIQ, clock |
 | GET, POST, DELETE /_sim/faults | list, order, forget faults (`simulator.faults`) |
 | POST /_sim/reset | everything anew with the world that was loaded last |
-| POST /_sim/world | everything anew with this world (`simulator.world`) |
+| POST /_sim/world | everything anew with this world (`simulator.world`), its switches with it |
 | POST /_sim/clock | {"advance": seconds} moves the simulated time |
 | POST /_sim/reprint | {"receipt_no": ...}: the slip again, from the posted rows |
 
@@ -24,13 +25,16 @@ from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from navplugin.nav.contract import PAGES
+from navplugin.simulator import faults as faults_module
+from navplugin.simulator import world as world_module
 from navplugin.simulator.call import JSON_TYPE, BadJson, Call, dumps
 from navplugin.simulator.faults import BadFault, Faults
 from navplugin.simulator.fields import FieldError, Row
+from navplugin.simulator.nav_settings import SWITCHES
 from navplugin.simulator.slip import belonging, print_slip
 from navplugin.simulator.state import State, StateUnusable
 from navplugin.simulator.till import TillError, press, screen
@@ -40,6 +44,8 @@ from navplugin.simulator.world import WORLD, load_world
 PREFIX = "/_sim"
 STAGED = tuple(page.service for page in PAGES if page.rights)
 """Every page that the worker writes."""
+
+_VALUES: Mapping[type, str] = {bool: "true, false", int: "number", list: "list", dict: "object", str: "text"}
 
 Job = Callable[[Mapping[str, str], Any], Any]
 
@@ -76,7 +82,11 @@ def routes(state: State, faults: Faults) -> list[Route]:
             raise BadRequest(f"There is no posted sale {_receipt(body)}.")
         return slip
 
+    async def help_page(request: Request) -> Response:
+        return PlainTextResponse(help_text())
+
     return [
+        Route(PREFIX + "/help", help_page),
         route("/till/{terminal}", "GET", lambda path, _: screen(state, path["terminal"])),
         route(
             "/till/{terminal}/{press}", "POST",
@@ -91,6 +101,17 @@ def routes(state: State, faults: Faults) -> list[Route]:
         route("/clock", "POST", lambda _, body: advance(_object(body))),
         route("/reprint", "POST", lambda _, body: reprint(_object(body))),
     ]  # fmt: skip
+
+
+def help_text() -> str:
+    """What can be ordered and switched, for people: the tables of this module, of the faults, and NAV's switches."""
+    rows = ["| switch | values | default | what it does |", "| --- | --- | --- | --- |"]
+    for one in SWITCHES:
+        values = ", ".join(map(str, one.choices)) or _VALUES[type(one.default)]
+        rows.append(f"| {one.name} | {values} | {one.default} | {one.doc} |")
+    switches = "\n".join(["Switches of NAV (settings.nav):", "", *rows])
+    parts = [__doc__, faults_module.__doc__, world_module.__doc__, switches]
+    return "\n\n".join((part or "").strip() for part in parts) + "\n"
 
 
 def dump(state: State) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Faults to order: what goes wrong with the next calls that NAV or AIQ receive (reliability.md, fault injection).
 
-A fault is a JSON object: `call` (`nav`, `nav.GET`, `nav.PATCH AIQ_POSPrompts`, `aiq`, `aiq.redeem` ...: the whole name
-of the call or the front part of it), `fault`, and optionally `times` (default 1, -1 = until cleared), `skip` (calls
-that pass first), `seconds` (slow), `retry_after` (429, seconds). The first listed fault that fits a call is used.
+A fault is a JSON object. `call`: the whole name of the call or the front part of it (`nav`, `nav.GET`,
+`nav.PATCH AIQ_POSPrompts`, `nav.SOAP AIQ_POSPrompts Update`, `nav.POST $batch`, `nav.GET AIQ_Sale.ReadOnly`,
+`nav.token`, `aiq`, `aiq.redeem` ...).
+`fault`: one of the table. The rest is optional; the first listed fault that fits a call is used.
 
 | fault | the call takes effect | the caller gets |
 | --- | --- | --- |
@@ -10,23 +11,49 @@ that pass first), `seconds` (slow), `retry_after` (429, seconds). The first list
 | after | yes | a connection that ends without an answer |
 | late | after the next call to the same system was answered | a connection that ends without an answer |
 | slow | yes, after the wait | the answer, after `seconds` |
-| 400 to 599 | no | this status |
-| html | no | status 200 and a page, as from a proxy |
-| half | yes | the first half of the JSON text |
+| 400 to 599 | no; with `effect`, yes | this status, after `seconds` |
+| html | no | status 200, or `status`, and a page, as from a proxy |
+| half | yes | the first half of the JSON or XML text, as if it were all |
+| torn | yes | the first half of the body, then the connection ends |
+| stale | a read of NAV | the rows as they were when the fault was ordered |
+
+| part | what it says | without it |
+| --- | --- | --- |
+| times | how many calls; -1 = until cleared | 1 |
+| skip | calls that pass first | 0 |
+| seconds | the wait, at most 600 | 0 |
+| retry_after | the header Retry-After, seconds | none |
+| effect | true: a status comes although the write took place (408) | false |
+| code, message | the error body of NAV | by the status |
+| status | of `html` | 200 |
+| key | of `stale`: the one row, as a list in key order, whose writer has not committed yet | all rows |
+
+`stale` with a key is the late commit: write the row, let later rows be read, and it turns up with its older change
+mark. Without a key it is a replica that lags; order it for `nav.GET AIQ_Sale.ReadOnly` to strike only reads with
+`Data-Access-Intent: ReadOnly`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from navplugin.simulator.call import Answer, Call, answer_json
-from navplugin.simulator.state import State
+from navplugin.simulator.fields import FieldError
+from navplugin.simulator.odata_error import ODataError
+from navplugin.simulator.soap_fault import is_soap, refuse
+from navplugin.simulator.state import State, Tables
 
 DOC = "faults"
-KINDS = ("before", "after", "late", "slow", "html", "half")
+KINDS = ("before", "after", "late", "slow", "html", "half", "torn", "stale")
 _NUMBERS = {"times": 1, "skip": 0, "seconds": 0, "retry_after": 0}
+_MORE = {"effect": bool, "code": str, "message": str, "status": int, "key": list}
+_CODES = {
+    401: "Authentication_InvalidCredentials", 404: "BadRequest_ResourceNotFound", 405: "BadRequest_MethodNotAllowed",
+    409: "Request_EntityChanged", 501: "BadRequest_MethodNotImplemented",
+}  # fmt: skip
 _LONGEST = 600.0
 _CUT = Answer(0, cut=True)
 
@@ -39,17 +66,21 @@ class BadFault(ValueError):
 
 class Faults:
     """The list of ordered faults; it lives in the state and survives a restart. Calls that are to take effect late
-    are lost when the process dies, as they would be anywhere."""
+    are lost when the process dies, as they would be anywhere; what a stale read is to show is lost as well."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._late: list[tuple[str, Handler, Call]] = []
+        self._past: dict[int, Callable[[], Tables]] = {}
         self._stopping = threading.Event()
 
     def add(self, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Order a fault; returns it with its defaults. BadFault when it makes no sense."""
         checked = _checked(fault)
         with self._state.transaction():
+            if checked["fault"] == "stale":
+                checked["past"] = max(self._past, default=0) + 1
+                self._past[checked["past"]] = _past(self._state, checked)
             self._state.set_doc(DOC, [*self.listed(), checked])
         return checked
 
@@ -61,6 +92,7 @@ class Faults:
     def clear(self) -> None:
         """Forget all faults; calls that are still late take effect now."""
         self._state.set_doc(DOC, [])
+        self._past.clear()
         for handler, call in self._due("") + self._due("nav") + self._due("aiq"):
             handler(call)
 
@@ -93,13 +125,21 @@ class Faults:
             case "slow":
                 self._stopping.wait(float(fault["seconds"]))
                 return handler(call)
+            case "stale":
+                past = self._past.get(fault["past"])
+                return handler(replace(call, past=past() if past else None))
             case "html":
                 page = b"<html><body><h1>Please sign in to the network</h1></body></html>"
-                return Answer(200, page, {"content-type": "text/html; charset=utf-8"})
+                return Answer(fault.get("status", 200), page, {"content-type": "text/html; charset=utf-8"})
+            case "torn":
+                return replace(handler(call), cut=True)
             case "half":
                 full = handler(call)
                 return Answer(full.status, full.body[: len(full.body) // 2], full.headers)
-        return _refusal(system, int(fault["fault"]), fault["retry_after"])
+        self._stopping.wait(float(fault["seconds"]))
+        if fault.get("effect"):
+            handler(call)
+        return _refusal(system, call, fault)
 
     def _take(self, name: str) -> dict[str, Any] | None:
         with self._state.transaction():
@@ -123,7 +163,7 @@ class Faults:
 
 
 def _checked(fault: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"call", "fault", *_NUMBERS}
+    known = {"call", "fault", *_NUMBERS, *_MORE}
     for name in fault:
         if name not in known:
             raise BadFault(f"'{name}' is not a part of a fault; the parts are {', '.join(sorted(known))}.")
@@ -140,7 +180,33 @@ def _checked(fault: Mapping[str, Any]) -> dict[str, Any]:
         raise BadFault("'times' and 'skip' are whole numbers; 'times' is -1 or at least 1.")
     if numbers["seconds"] > _LONGEST:
         raise BadFault(f"'seconds' is at most {_LONGEST:g}.")
-    return {"call": call, "fault": kind, **numbers}
+    return {"call": call, "fault": kind, **numbers, **_checked_more(fault)}
+
+
+def _checked_more(fault: Mapping[str, Any]) -> dict[str, Any]:
+    more = {name: fault[name] for name in _MORE if name in fault}
+    for name, value in more.items():
+        if name == "status" and _is_number(value) and not isinstance(value, bool):
+            more[name] = value = int(value)
+        if not isinstance(value, _MORE[name]):
+            raise BadFault(f"'{name}' of a fault is {_MORE[name].__name__}, not '{value}'.")
+    if not 200 <= more.get("status", 200) <= 599:
+        raise BadFault("'status' is from 200 to 599.")
+    return more
+
+
+def _past(state: State, fault: Mapping[str, Any]) -> Callable[[], Tables]:
+    """What a stale read shows. BadFault when the call or the key names nothing."""
+    if not fault["call"].startswith("nav"):
+        raise BadFault("'stale' is for reads of nav.")
+    if "key" not in fault:
+        tables = state.remember()
+        return lambda: tables
+    service = fault["call"].partition(" ")[2].partition(".")[0]
+    try:
+        return state.remember_row(service, *fault["key"])
+    except (KeyError, FieldError) as wrong:
+        raise BadFault(f"'stale' with a key wants a page in 'call' and its key: {wrong.args[0]}.") from wrong
 
 
 def _is_number(value: Any) -> bool:
@@ -151,10 +217,13 @@ def _fits(ordered: str, name: str) -> bool:
     return name == ordered or name.startswith((ordered + ".", ordered + " "))
 
 
-def _refusal(system: str, status: int, retry_after: Any) -> Answer:
-    headers = {"retry-after": f"{retry_after:g}"} if retry_after else {}
-    message = f"The request was answered with {status} because the simulator was told so."
+def _refusal(system: str, call: Call, fault: Mapping[str, Any]) -> Answer:
+    status = int(fault["fault"])
+    headers = {"retry-after": f"{fault['retry_after']:g}"} if fault["retry_after"] else {}
+    message = fault.get("message", f"The request was answered with {status} because the simulator was told so.")
+    if is_soap(call):
+        return refuse(call, status, message, headers)
     if system == "nav":
-        code = {401: "Authentication_InvalidCredentials", 409: "Request_EntityChanged"}.get(status, "Unknown")
-        return answer_json(status, {"error": {"code": code, "message": message}}, headers)
+        code = fault.get("code", _CODES.get(status, "Unknown"))
+        return ODataError(status, code, message, headers=headers).answer(call)
     return answer_json(status, {"success": False, "code": status, "errors": [{"message": message}]}, headers)

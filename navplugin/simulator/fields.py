@@ -19,10 +19,11 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,7})?\Z")
 
 
 class FieldError(ValueError):
-    """A value that NAV does not take. `code` is the one of the web service (nav-webservices.md 8)."""
+    """A value that NAV does not take. `code` is the one of the web service (nav-webservices.md 8); `danish` the message
+    of a server that speaks Danish, where it has one."""
 
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
+    def __init__(self, code: str, message: str, danish: str = "") -> None:
+        self.code, self.danish = code, danish
         super().__init__(message)
 
 
@@ -155,6 +156,8 @@ def _fits(field: Field, text: str) -> str:
             "Application_StringExceededLength",
             f"The length of the string is {len(text)}, but it must be less than or equal to {field.length} "
             f"characters. Value: {text}. Field: {field.caption}.",
+            f"Strengens længde er {len(text)}, men den skal være mindre end eller lig med {field.length} tegn. "
+            f"Værdi: {text}. Felt: {field.caption}.",
         )
     return text
 
@@ -163,7 +166,11 @@ def _option(field: Field, text: str) -> str:
     if not text.strip() and " " in field.options:
         return " "
     if text not in field.options:
-        raise FieldError("Unknown", f"'{text}' is not an option. The existing options are: {','.join(field.options)}")
+        existing = ",".join(field.options)
+        raise FieldError(
+            "Unknown", f"'{text}' is not an option. The existing options are: {existing}",
+            f"'{text}' er ikke en indstilling. De eksisterende indstillinger er: {existing}",
+        )  # fmt: skip
     return text
 
 

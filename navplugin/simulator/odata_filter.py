@@ -1,7 +1,8 @@
 """The part of OData's $filter that NAV's server takes (nav-webservices.md 9), with its known gaps.
 
-`or` works on one field only, else 501. `in` without `$schemaversion=2.1` and `any`/`all` are ignored: the caller gets
-every row. Literals are typed: an unquoted text or a quoted date is a bad request. No field of NAV is ever null.
+`or` works on one field only, else 501. `any`/`all`, and on some servers `in` without `$schemaversion=2.1`, are
+ignored: the caller gets every row. Literals are typed: an unquoted text or a quoted date is a bad request. No field of
+NAV is ever null.
 """
 
 from __future__ import annotations
@@ -39,15 +40,24 @@ class _Part(NamedTuple):
 
 
 class _Operand(NamedTuple):
+    """A field, or what functions make of it; part: the signs of `substring`."""
+
     field: Field
-    folded: bool
+    folded: bool = False
+    part: slice = slice(None)
+
+    def of(self, row: Row) -> Any:
+        """Its value in a row."""
+        value = row[self.field.name]
+        return value[self.part] if self.part != slice(None) else value
 
 
-def parse_filter(view: View, text: str, *, schema_21: bool = False) -> Test:
-    """A test for rows of the page. ODataError when NAV would refuse the filter."""
-    if re.search(r"/(any|all)\(", text):
+def parse_filter(view: View, text: str, *, in_list: str = "honoured") -> Test:
+    """A test for rows of the page. in_list: whether the server honours `in`, refuses it, or ignores the whole filter.
+    ODataError when NAV would refuse the filter."""
+    if re.search(r"/(any|all)\(", re.sub(r"'(?:[^']|'')*'", "''", text)):
         return lambda row: True
-    parser = _Parser(view, _tokens(text), schema_21)
+    parser = _Parser(view, _tokens(text), in_list)
     part = parser.either()
     if parser.peek():
         raise bad_request(f"Syntax error at '{parser.peek()}' in '{text}'.")
@@ -104,8 +114,8 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     """Recursive descent over the tokens: either > both > one."""
 
-    def __init__(self, view: View, tokens: list[str], schema_21: bool) -> None:
-        self._view, self._tokens, self._at, self._schema_21 = view, tokens, 0, schema_21
+    def __init__(self, view: View, tokens: list[str], in_list: str) -> None:
+        self._view, self._tokens, self._at, self._in_list = view, tokens, 0, in_list
         self._depth = 0
         self.ignored = False
 
@@ -162,26 +172,50 @@ class _Parser:
         return self._comparison(operand, word)
 
     def _group(self) -> _Part:
+        self._open()
+        part = self.either()
+        self._close()
+        return part
+
+    def _open(self) -> None:
         self._depth += 1
         if self._depth > 50:
             raise bad_request("The filter is nested too deeply.")
         self.take("(")
-        part = self.either()
+
+    def _close(self) -> None:
         self.take(")")
         self._depth -= 1
-        return part
 
     def _operand(self) -> _Operand:
         word = self.take()
         if word in ("tolower", "toupper"):
-            self.take("(")
+            self._open()
             inner = self._operand()
-            self.take(")")
-            return _Operand(inner.field, True)
+            self._close()
+            return inner._replace(folded=True)
+        if word == "substring":
+            return self._substring()
         fields = self._view.fields
         if word not in fields:
             raise bad_request(f"Could not find a property named '{word}' on type 'NAV.{self._view.page.service}'.")
-        return _Operand(fields[word], False)
+        return _Operand(fields[word])
+
+    def _substring(self) -> _Operand:
+        self._open()
+        inner = self._operand()
+        numbers = []
+        while self.peek() == ",":
+            self.take()
+            numbers.append(self.take())
+        self._close()
+        if inner.part != slice(None):
+            raise not_implemented("A function inside itself is not supported on an OData filter.")
+        fits = inner.field.kind in (Kind.CODE, Kind.TEXT) and 1 <= len(numbers) <= 2
+        if not fits or not all(re.fullmatch(r"\d{1,4}", number) for number in numbers):
+            raise bad_request(f"substring wants a text, a start, perhaps a length, not {inner.field.name}, {numbers}.")
+        start = int(numbers[0])
+        return inner._replace(part=slice(start, start + int(numbers[1]) if len(numbers) == 2 else None))
 
     def _comparison(self, operand: _Operand, word: str) -> _Part:
         field, literal = operand.field, self.take()
@@ -190,7 +224,7 @@ class _Parser:
             return _Part(lambda row: word == "ne", names)
         compare = _COMPARE[word]
         wanted = _comparable(operand, read_literal(field, literal))
-        return _Part(lambda row: compare(_comparable(operand, row[field.name]), wanted), names)
+        return _Part(lambda row: compare(_comparable(operand, operand.of(row)), wanted), names)
 
     def _text_test(self) -> _Part:
         test = _TEXT_TESTS[self.take()]
@@ -204,9 +238,11 @@ class _Parser:
             raise bad_request(f"The text functions want a text field and a quoted text, not {field.name}, {literal}.")
         folded = operand.folded or field.kind is Kind.CODE
         part = _fold(literal[1:-1].replace("''", "'"), folded)
-        return _Part(lambda row: test(_fold(row[field.name], folded), part), frozenset((field.name,)))
+        return _Part(lambda row: test(_fold(operand.of(row), folded), part), frozenset((field.name,)))
 
     def _list(self, operand: _Operand) -> _Part:
+        if self._in_list == "refused":
+            raise not_implemented("The 'IN' operator is not supported on an OData filter.")
         self.take("(")
         wanted = [_comparable(operand, read_literal(operand.field, self.take()))]
         while self.peek() == ",":
@@ -214,9 +250,9 @@ class _Parser:
             wanted.append(_comparable(operand, read_literal(operand.field, self.take())))
         self.take(")")
         # The whole table came back, without an error (nav-webservices.md 9).
-        self.ignored = self.ignored or not self._schema_21
+        self.ignored = self.ignored or self._in_list == "ignored"
         field = operand.field
-        return _Part(lambda row: _comparable(operand, row[field.name]) in wanted, frozenset((field.name,)))
+        return _Part(lambda row: _comparable(operand, operand.of(row)) in wanted, frozenset((field.name,)))
 
 
 def _comparable(operand: _Operand, value: Any) -> Any:

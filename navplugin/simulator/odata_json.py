@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from navplugin.nav.contract import Field, Kind
+from navplugin.simulator.call import Answer, answer_json
 from navplugin.simulator.fields import Row, clean
 from navplugin.simulator.odata_error import bad_request
 from navplugin.simulator.view import View
 
+JSON = "application/json; odata.metadata=minimal"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)\Z")
@@ -49,8 +51,19 @@ def read_fields(view: View, body: Any) -> Row:
             continue
         if name not in fields:
             raise bad_request(f"The property '{name}' does not exist on type 'NAV.{view.page.service}'.")
-        row[name] = clean(fields[name], _read(fields[name], value))
+        row[name] = read_value(fields[name], value)
     return row
+
+
+def read_value(field: Field, value: Any) -> Any:
+    """A JSON value as the field stores it. ODataError for a wrong JSON type, FieldError for a wrong value."""
+    return clean(field, _read(field, value))
+
+
+def reply(status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer of OData V4; `body` None has none."""
+    headers = {"odata-version": "4.0", **(headers or {})}
+    return Answer(status, b"", headers) if body is None else answer_json(status, body, headers, JSON)
 
 
 def read_date(text: str) -> date | None:

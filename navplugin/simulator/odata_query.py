@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from navplugin.simulator.odata_filter import parse_filter
 from navplugin.simulator.view import View
 
 _KNOWN = {"$filter", "$select", "$orderby", "$top", "$skip", "$count", "$skiptoken", "$format", "$schemaversion"}
+_KNOWN_V3 = (_KNOWN - {"$count", "$schemaversion"}) | {"$inlinecount"}
 _UNKNOWN_TO_NAV = {"$search", "$apply", "$compute"}
 
 
@@ -33,7 +35,17 @@ class Result:
     next_query: str
 
 
-def query_options(call: Call) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the server reads: rows in a page, what `in` does, the life of a link to the next page, the time."""
+
+    page_size: int
+    in_list: str
+    token_seconds: int
+    now: datetime
+
+
+def query_options(call: Call, *, v3: bool = False) -> dict[str, str]:
     """The options of a request, each once. ODataError for one that NAV's server does not know."""
     options: dict[str, str] = {}
     for name, value in call.options():
@@ -41,29 +53,30 @@ def query_options(call: Call) -> dict[str, str]:
             raise bad_request(f"Query option '{name}' was specified more than once.")
         if name in _UNKNOWN_TO_NAV:
             raise not_implemented(f"The query option '{name}' is not supported.")
-        if name.startswith("$") and name not in _KNOWN:
+        if name.startswith("$") and name not in (_KNOWN_V3 if v3 else _KNOWN):
             raise bad_request(f"The query option '{name}' is not valid here.")
         options[name] = value
     return options
 
 
-def read_set(view: View, rows: list[Row], options: Mapping[str, str], call: Call, page_size: int) -> Result:
+def read_set(view: View, rows: list[Row], options: Mapping[str, str], call: Call, reading: Reading) -> Result:
     """Apply the options to all rows of the page."""
     if "$filter" in options:
-        test = parse_filter(view, options["$filter"], schema_21=options.get("$schemaversion") == "2.1")
+        in_list = "honoured" if options.get("$schemaversion") == "2.1" else reading.in_list
+        test = parse_filter(view, options["$filter"], in_list=in_list)
         rows = [row for row in rows if test(row)]
     rows = _ordered(view, rows, options.get("$orderby", ""))
     count = len(rows) if options.get("$count") == "true" else None
     names = select(view, options)
-    size = _page_size(call, page_size)
-    if "$top" in options:
-        start = _natural(options, "$skip")
-        return Result(rows[start : start + min(_natural(options, "$top"), size)], count, names, "")
+    size = _page_size(call, reading.page_size)
     start = _natural(options, "$skip")
+    if "$top" in options:
+        return Result(rows[start : start + min(_natural(options, "$top"), size)], count, names, "")
     if "$skiptoken" in options:
-        start = _position(options, call)
+        start = _position(options, call, reading)
     more = start + size < len(rows)
-    return Result(rows[start : start + size], count, names, _next_query(call, start + size) if more else "")
+    following = _next_query(call, start + size, reading.now) if more else ""
+    return Result(rows[start : start + size], count, names, following)
 
 
 def select(view: View, options: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -112,21 +125,22 @@ def _page_size(call: Call, server: int) -> int:
     return max(1, min(server, int(asked.group(1)))) if asked else server
 
 
-def _next_query(call: Call, position: int) -> str:
+def _next_query(call: Call, position: int, now: datetime) -> str:
     kept = [(name, value) for name, value in call.options() if name not in ("$skiptoken", "aid")]
-    token = base64.urlsafe_b64encode(json.dumps([position, _mark(kept)]).encode()).decode()
+    token = base64.urlsafe_b64encode(json.dumps([position, _mark(kept), now.isoformat()]).encode()).decode()
     pairs = [*kept, ("aid", "FIRST"), ("$skiptoken", token)]
     return "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in pairs)
 
 
-def _position(options: Mapping[str, str], call: Call) -> int:
+def _position(options: Mapping[str, str], call: Call, reading: Reading) -> int:
     kept = [(name, value) for name, value in call.options() if name not in ("$skiptoken", "aid")]
     try:
         found: Any = json.loads(base64.urlsafe_b64decode(options["$skiptoken"]))
-        position, mark = found
+        position, mark, made = found
+        age = (reading.now - datetime.fromisoformat(made)).total_seconds()
     except (ValueError, TypeError, binascii.Error) as wrong:
         raise _spent() from wrong
-    if mark != _mark(kept) or not isinstance(position, int) or position < 0:
+    if mark != _mark(kept) or not isinstance(position, int) or position < 0 or age > reading.token_seconds:
         raise _spent()
     return position
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from navplugin.simulator.fields import Row
 from navplugin.simulator.state import State
+from navplugin.simulator.world import SETTINGS, TILL_DEFAULTS
 
 WIDTH = 40
 
@@ -58,7 +59,10 @@ def _sale_lines(state: State, header: Row) -> list[str]:
         lines.append(_pair(f"{quantity.normalize():f} x {name}", f"{row['Price'] * quantity:.2f}"))
     for offer_no, amount in _discounts(belonging(state, "AIQ_TransDiscounts", header)).items():
         lines.append(_pair(f"Discount {offer_no}", f"{-amount:.2f}"))
-    lines += ["-" * WIDTH, _pair("Total", f"{-header['Gross_Amount']:.2f}")]
+    lines.append("-" * WIDTH)
+    if not {**TILL_DEFAULTS, **state.doc(SETTINGS, {})}["prices_include_tax"]:
+        lines.append(_pair("Tax", f"{header['Net_Amount'] - header['Gross_Amount']:.2f}"))
+    lines.append(_pair("Total", f"{-header['Gross_Amount']:.2f}"))
     for row in belonging(state, "AIQ_TransPayments", header):
         lines.append(_pair(row["Tender_Type"], f"{row['Amount_Tendered']:.2f}"))
     return [*lines, "-" * WIDTH]

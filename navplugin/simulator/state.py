@@ -9,6 +9,7 @@ move. Errors: StateUnusable (the folder cannot be used), FieldError (a value tha
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sqlite3
 import threading
@@ -31,13 +32,20 @@ from navplugin.simulator.fields import (
     to_json,
 )
 
-__all__ = ["FieldError", "Row", "State", "StateUnusable"]
+__all__ = ["FieldError", "Row", "State", "StateUnusable", "Tables"]
 
 FILE = "simulator.db"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS row (service TEXT, key TEXT, version INTEGER, data TEXT, PRIMARY KEY (service, key));
 CREATE TABLE IF NOT EXISTS doc (name TEXT PRIMARY KEY, data TEXT);
 """
+ETAGS: dict[str, Callable[[int], str]] = {
+    "19": lambda version: f"'19;{version:019d}1;00;'",
+    "20": lambda version: f"'20;{version:020d}1;00;'",
+    "28": lambda version: f"'28;{_digest('sha1', version)}4;43080;'",
+    "44": lambda version: f"'44;{_digest('sha256', version)}1;00;'",
+}
+"""What NAV puts into an entity tag: Business Central 20 and later (19, 20), 14 to 19 (44), before that (28)."""
 _VERSION = "state.version"
 _OFFSET = "state.clock-offset"
 
@@ -51,17 +59,44 @@ class _Stored(NamedTuple):
     version: int
 
 
-class State:
+class Tables:
+    """NAV's tables, to read: those of now (`State`), or those of a moment in the past (`State.remember`)."""
+
+    def __init__(self, rows: dict[str, dict[tuple[Any, ...], _Stored]]) -> None:
+        self._lock = threading.RLock()
+        self._rows = rows
+
+    def rows(self, service: str) -> list[Row]:
+        """Copies of all rows in key order."""
+        with self._lock:
+            page_of(service)
+            table = self._rows.get(service, {})
+            return [dict(table[key].row) for key in sorted(table, key=lambda key: order_key(service, key))]
+
+    def get(self, service: str, *key: Any) -> Row | None:
+        """A copy of the row with this key, or None."""
+        with self._lock:
+            stored = self._rows.get(service, {}).get(clean_key(service, key))
+            return dict(stored.row) if stored else None
+
+    def etag(self, service: str, *key: Any, form: str = "19") -> str:
+        """The row's version as NAV writes it (nav-webservices.md 6), in one of the `ETAGS`; KeyError when there is no
+        row."""
+        with self._lock:
+            version = self._rows.get(service, {})[clean_key(service, key)].version
+        return f'W/"{base64.b64encode(ETAGS[form](version).encode()).decode()}"'
+
+
+class State(Tables):
     """All state of the simulated other side. One folder belongs to one process at a time; methods may be called from
     any thread."""
 
     def __init__(self, folder: Path) -> None:
         """Open or make the folder. StateUnusable when it cannot be written or another process has it."""
+        super().__init__({})
         self.folder = folder
-        self._lock = threading.RLock()
         self._commits = threading.Condition(self._lock)
         self._depth = 0
-        self._rows: dict[str, dict[tuple[Any, ...], _Stored]] = {}
         self._docs: dict[str, str] = {}
         self._undo: list[tuple[str, Any, Any]] = []
         self._db = _open(folder)
@@ -93,6 +128,12 @@ class State:
                 self._undo.clear()
                 self._commits.notify_all()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside a transaction."""
+        with self._lock:
+            return self._depth > 0
+
     def wait_until(self, predicate: Callable[[], bool], timeout: float) -> bool:
         """Wait at most `timeout` seconds of real time until the predicate holds; it is asked now and after each
         commit. RuntimeError inside a transaction, where nobody else could ever commit."""
@@ -103,18 +144,23 @@ class State:
 
     # ---- rows ----------------------------------------------------------------------------------------------------
 
-    def rows(self, service: str) -> list[Row]:
-        """Copies of all rows in key order."""
+    def remember(self) -> Tables:
+        """The tables as they are now, for a reader who is to see them later."""
         with self._lock:
-            page_of(service)
-            table = self._rows.get(service, {})
-            return [dict(table[key].row) for key in sorted(table, key=lambda key: order_key(service, key))]
+            return Tables({service: dict(table) for service, table in self._rows.items()})
 
-    def get(self, service: str, *key: Any) -> Row | None:
-        """A copy of the row with this key, or None."""
+    def remember_row(self, service: str, *key: Any) -> Callable[[], Tables]:
+        """What makes the tables of any later moment, with this one row as it is now: its writer has not committed."""
+        cleaned = clean_key(service, key)
         with self._lock:
-            stored = self._rows.get(service, {}).get(clean_key(service, key))
-            return dict(stored.row) if stored else None
+            before = self._rows.get(service, {}).get(cleaned)
+
+        def tables() -> Tables:
+            found = self.remember()
+            _place(found._rows.setdefault(service, {}), cleaned, before)
+            return found
+
+        return tables
 
     def put(self, service: str, row: Mapping[str, Any]) -> Row:
         """Insert the row, or replace the one with its key. Returns it as stored. Gaps get NAV's defaults."""
@@ -139,17 +185,15 @@ class State:
             self._set_row(service, cleaned, None)
             return True
 
-    def etag(self, service: str, *key: Any) -> str:
-        """The row's version as NAV writes it (nav-webservices.md 6); KeyError when there is no row."""
-        with self._lock:
-            version = self._rows.get(service, {})[clean_key(service, key)].version
-        tag = base64.b64encode(f"'19;{version:019d}1;00;'".encode()).decode()
-        return f'W/"{tag}"'
-
     @property
     def version(self) -> int:
         """The last row version given out; it never goes back, not even by `reset`."""
         return int(self.doc(_VERSION, 0))
+
+    def row_version(self, service: str, *key: Any) -> int:
+        """The version that the last write gave to the row; KeyError when there is no row."""
+        with self._lock:
+            return self._rows.get(service, {})[clean_key(service, key)].version
 
     # ---- other records and the clock -----------------------------------------------------------------------------
 
@@ -285,6 +329,10 @@ def _why(folder: Path, wrong: sqlite3.Error) -> str:
     if "not a database" in str(wrong):
         return f"{folder / FILE} is not a simulator state; name another folder."
     return f"The simulator cannot write to the folder {folder}: {wrong}."
+
+
+def _digest(name: str, version: int) -> str:
+    return base64.b64encode(hashlib.new(name, str(version).encode()).digest()).decode()
 
 
 def _place(table: dict[Any, Any], key: Any, value: Any) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from navplugin.simulator.fields import Row
-from navplugin.simulator.offers import NOTHING, GivenDiscount, SaleFacts, offers_from, to_cents, total_discounts
+from navplugin.simulator.offers import NOTHING, GivenDiscount, SaleFacts, offers_from, to_unit, total_discounts
 from navplugin.simulator.slip import belonging, posted_header, print_slip
 from navplugin.simulator.till_journal import GRANTS, INFOCODES, JOURNAL, LINES, SALE, Impossible, Till
 from navplugin.simulator.till_member import put_member
@@ -126,16 +126,16 @@ def leave(till: Till) -> None:
 def screen_of(till: Till) -> dict[str, Any]:
     """What the screen says of the open sale; money as text with two decimals."""
     items = till.lines("Item")
-    gross = sum((to_cents(line["Price"] * line["Quantity"]) for line in items), NOTHING)
+    gross = sum((till.gross(line) for line in items), NOTHING)
     discount = sum((line["Periodic_Discount_Amount"] + line["Total_Disc_Amount"] for line in items), NOTHING)
     return {
         "receipt_no": till.receipt_no,
         "state": till.sale["state"],
         "member_card_no": till.member,
-        "lines": [_shown(line) for line in till.lines()],
-        "subtotal": f"{gross:.2f}",
-        "discount": f"{discount:.2f}",
-        "total": f"{gross - discount:.2f}",
+        "lines": [_shown(till, line) for line in till.lines()],
+        "subtotal": till.money(gross),
+        "discount": till.money(discount),
+        "total": till.money(gross - discount),
     }
 
 
@@ -151,8 +151,11 @@ def _compute(till: Till) -> tuple[GivenDiscount, ...]:
         scheme=member.get("Scheme_Code", ""),
         judged_after=till.setup["Minimum_Judged"] == "After",
         above=till.setup["Reached"] == "Above",
+        when=till.store_time(),
+        unit=till.unit,
     )
-    tables = ("AIQ_TotalDiscountOffers", "AIQ_TotalDiscountOfferItems", "AIQ_TotalDiscountOfferBenefits")
+    kinds = ("Offers", "OfferItems", "OfferBenefits")
+    tables = (*(f"AIQ_TotalDiscount{kind}" for kind in kinds), "AIQ_ValidationPeriods")
     return total_discounts(till.scanned(), offers_from(*(till.state.rows(name) for name in tables)), facts)
 
 
@@ -164,8 +167,8 @@ def _apply(till: Till, given: tuple[GivenDiscount, ...]) -> None:
     till.sale["shares"] = {one.offer_no: {str(no): share for no, share in one.shares.items()} for one in given}
     for line in till.lines("Item"):
         share = sum((one.shares.get(line["Line_No"], NOTHING) for one in given), NOTHING)
-        left = to_cents(line["Price"] * line["Quantity"]) - line["Periodic_Discount_Amount"]
-        percent = to_cents(share * 100 / left) if left else NOTHING
+        left = till.gross(line) - line["Periodic_Discount_Amount"]
+        percent = to_unit(share * 100 / left) if left else NOTHING
         till.state.put(LINES, {**line, "Total_Disc_Amount": share, "Total_Disc_Percent": percent})
     picked = {grant["Coupon_Code"]: grant for grant in till.picks()}
     for line in till.lines("Coupon"):
@@ -231,15 +234,16 @@ def _post(till: Till, tender: str) -> None:
     """The posted tables, with NAV's signs: a sale is negative, its line discounts and tenders are positive
     (ls-pos.md 1.10); a return is the reverse, as the journal's amounts already are."""
     journal = till.state.get(JOURNAL, till.receipt_no) or {}
-    total = journal["Gross_Amount"]
+    total, net = journal["Gross_Amount"], journal["Net_Amount"]
     key = _put_header(till, journal, " ", {
-        "Gross_Amount": -total, "Net_Amount": -total, "Discount_Amount": -journal["Line_Discount"], "Payment": total,
+        "Gross_Amount": -total, "Net_Amount": -net, "Discount_Amount": -journal["Line_Discount"], "Payment": total,
         "Refund_Receipt_No": till.sale["refund_receipt_no"],
     })  # fmt: skip
     for line in till.lines("Item"):
         till.state.put("AIQ_TransLines", {
             **key, "Line_No": line["Line_No"], "Item_No": line["Number"], "Quantity": -line["Quantity"],
-            "Price": line["Price"], "Net_Amount": -line["Net_Amount"], "Discount_Amount": line["Discount_Amount"],
+            "Price": line["Price"], "Net_Amount": -line["Net_Amount"],
+            "VAT_Amount": -line["VAT_Amount"], "Discount_Amount": line["Discount_Amount"],
             "Item_Category_Code": line["Item_Category_Code"], "Retail_Product_Code": line["Retail_Product_Code"],
         })  # fmt: skip
         for kind, offer_no, amount in _line_discounts(till, line):
@@ -327,7 +331,7 @@ def _copy_sold_lines(till: Till, sold: Row) -> None:
                 till.sale["offers"][number] = one["Offer_No"]
 
 
-def _shown(line: Row) -> dict[str, Any]:
+def _shown(till: Till, line: Row) -> dict[str, Any]:
     return {
         "line_no": line["Line_No"],
         "type": line["Entry_Type"],
@@ -335,6 +339,6 @@ def _shown(line: Row) -> dict[str, Any]:
         "description": line["Description"],
         "quantity": f"{line['Quantity'].normalize():f}",
         "price": f"{line['Price']:.2f}",
-        "discount": f"{line['Discount_Amount']:.2f}",
-        "amount": f"{line['Amount']:.2f}",
+        "discount": till.money(line["Discount_Amount"]),
+        "amount": till.money(line["Amount"]),
     }

@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.simulator.fields import Row, clean_row, page_of
-from navplugin.simulator.offers import NOTHING, ScannedLine, disc_offer, to_cents
+from navplugin.simulator.offers import NOTHING, ScannedLine, disc_offer, to_unit
 from navplugin.simulator.state import State
 from navplugin.simulator.world import SETTINGS, SETUP_DEFAULTS, TILL_DEFAULTS
 
@@ -144,6 +144,19 @@ class Till:
         """A switch of the simulated till (`world.TILL_DEFAULTS`)."""
         return {**TILL_DEFAULTS, **self.state.doc(SETTINGS, {})}[name]
 
+    @property
+    def unit(self) -> Decimal:
+        """The currency's amount rounding precision."""
+        return Decimal(self.setting("currency_precision"))
+
+    def gross(self, line: Row) -> Decimal:
+        """Quantity times price of an item line."""
+        return to_unit(line["Price"] * line["Quantity"], self.unit)
+
+    def money(self, amount: Decimal) -> str:
+        """As the screen shows it, with the decimals of the currency."""
+        return f"{amount:.{max(0, -int(self.unit.as_tuple().exponent))}f}"
+
     def lines(self, kind: str = "") -> list[Row]:
         """Active journal lines, of one entry type where given."""
         return [
@@ -225,9 +238,8 @@ class Till:
         item = self.state.doc("till.items", {}).get(item_no)
         if item is None:
             raise Impossible(f"There is no item {item_no}.")
-        offer, amount = disc_offer(
-            item_no, to_cents(item["price"] * quantity), self.state.doc("till.disc_offers", {}).values()
-        )
+        gross = to_unit(item["price"] * quantity, self.unit)
+        offer, amount = disc_offer(item_no, gross, self.state.doc("till.disc_offers", {}).values(), self.unit)
         row = self.put_line("Item", item_no, {
             "Description": item.get("description", item_no), "Quantity": quantity, "Price": item["price"],
             "Periodic_Discount_Amount": amount, "Item_Category_Code": item.get("category", ""),
@@ -267,16 +279,25 @@ class Till:
     def add_up(self) -> None:
         """Bring amounts of lines and header up to date."""
         for line in self.lines("Item"):
-            gross = to_cents(line["Price"] * line["Quantity"])
+            gross = self.gross(line)
             discount = line["Periodic_Discount_Amount"] + line["Total_Disc_Amount"]
-            percent = to_cents(discount * 100 / gross) if gross else NOTHING
-            amounts = {"Amount": gross - discount, "Net_Amount": gross - discount, "Discount_Amount": discount}
+            percent = to_unit(discount * 100 / gross) if gross else NOTHING
+            amounts = {"Amount": gross - discount, "Discount_Amount": discount, **self._tax(gross - discount)}
             self.state.put(LINES, {**line, **amounts, "Discount_Percent": percent})
         items = self.lines("Item")
-        total = sum((line["Amount"] for line in items), NOTHING)
+        net = sum((line["Net_Amount"] for line in items), NOTHING)
+        total = net + sum((line["VAT_Amount"] for line in items), NOTHING)
         discount = sum((line["Discount_Amount"] for line in items), NOTHING)
         header = self.state.get(JOURNAL, self.receipt_no) or {}
-        self.state.put(JOURNAL, {**header, "Gross_Amount": total, "Net_Amount": total, "Line_Discount": discount})
+        self.state.put(JOURNAL, {**header, "Gross_Amount": total, "Net_Amount": net, "Line_Discount": discount})
+
+    def _tax(self, amount: Decimal) -> Row:
+        """Net amount and tax of a line: the tax is in the amount or comes on top, as the store's prices are."""
+        rate = Decimal(self.setting("tax_percent"))
+        if self.setting("prices_include_tax"):
+            net = to_unit(amount * 100 / (100 + rate), self.unit)
+            return {"Net_Amount": net, "VAT_Amount": amount - net}
+        return {"Net_Amount": amount, "VAT_Amount": to_unit(amount * rate / 100, self.unit)}
 
     def remove_rows(self, service: str) -> None:
         """Delete every row of the sale from one page."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from navplugin.simulator.fields import Row
-from navplugin.simulator.offers import NOTHING, is_reached, to_cents
+from navplugin.simulator.offers import NOTHING, is_reached, to_unit
 from navplugin.simulator.till_journal import GRANTS, PICKED, STATUS, Impossible, Malformed, Till
 
 UNAVAILABLE = "Wallet not available, go on with the sale."
@@ -141,7 +141,7 @@ def _fails(till: Till, grant: Row) -> str:
     if grant["Blocked_Text"]:
         return str(grant["Blocked_Text"])
     balance = _balance_for(till, grant)
-    before = sum((line.gross for line in till.scanned()), NOTHING)
+    before = sum((line.gross(till.unit) for line in till.scanned()), NOTHING)
     judged = balance if till.setup["Minimum_Judged"] == "After" else before
     above = till.setup["Reached"] == "Above"
     if grant["Min_Amount"] > 0 and not is_reached(judged, grant["Min_Amount"], above=above):
@@ -153,12 +153,12 @@ def _fails(till: Till, grant: Row) -> str:
 
 def _balance_for(till: Till, grant: Row) -> Decimal:
     """The transaction balance: the sale after disc. offers, less the value of what was picked before this row."""
-    balance = sum((line.amount for line in till.scanned()), NOTHING)
+    balance = sum((line.amount(till.unit) for line in till.scanned()), NOTHING)
     for other in till.picks():
         if other["Coupon_Code"] == grant["Coupon_Code"]:
             break
         percent = other["Value_Kind"] == "percent"
-        balance -= to_cents(balance * other["Value"] / 100) if percent else other["Value"]
+        balance -= to_unit(balance * other["Value"] / 100, till.unit) if percent else other["Value"]
     return balance
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from navplugin.nav.contract import PAGES, Field, Naming, Page, expected
+from navplugin.nav.contract import PAGES, Field, Kind, Naming, Page, expected
 from navplugin.simulator.fields import Row
 
 
@@ -27,6 +27,13 @@ class View:
     def inward(self, row: Row) -> Row:
         """Some fields of a row in the site's names, in the contract's."""
         return {self.named.get(site, site): value for site, value in row.items()}
+
+
+def under_v3(view: View) -> View:
+    """The page as OData V3 types it: a date is a point in time there."""
+    edm = {f.name: "Edm.DateTime" for f in view.page.fields if f.kind is Kind.DATE}
+    page = view.page.under(view.page.service, {f.name: f.alias for f in view.page.fields if f.alias}, edm)
+    return replace(view, page=page, fields={field.name: field for field in page.fields})
 
 
 @cache

@@ -3,9 +3,10 @@
 A world is a JSON object; a key that is missing is taken from the sample world. `company`: NAV's company name.
 `stores` {no, name, time_zone}, `terminals` {no, store}, `staff` {id, name}, `items` {no, description, price, category,
 retail_category, no_discount} and `disc_offers` {no, percent, items, priority, block_total_discount} are the till's own
-records. `members`, `offers` and `setup` hold rows of AIQ_Members, AIQ_TotalDiscountOffers (with `items` and `benefits`)
-and AIQ_Setup under their OData names; each coupon code of an offer gets its enabled store coupon. `personas` and
-`discounts` are AIQ's records (`simulator.aiq`). `settings` {nav, aiq, till}: switches of the three.
+records. `members`, `offers`, `periods` and `setup` hold rows of AIQ_Members, AIQ_TotalDiscountOffers (with `items` and
+`benefits`), AIQ_ValidationPeriods and AIQ_Setup under their OData names; each coupon code of an offer gets its enabled
+store coupon. `personas` and `discounts` are AIQ's records (`simulator.aiq`). `settings` {nav, aiq, till}: switches of
+the three; those of NAV stand in `simulator.nav_settings`, and `GET /_sim/help` prints them.
 Amounts may be text or numbers, dates are text (2000-01-31).
 """
 
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.nav.contract import Kind
 from navplugin.simulator.fields import FieldError, fields_of
+from navplugin.simulator.nav_settings import check_settings
 from navplugin.simulator.state import State
 
 WORLD = "till.world"
@@ -26,6 +28,9 @@ SETTINGS = "till.settings"
 TILL_DEFAULTS: dict[str, Any] = {
     "coupon_check": True,  # False: a build without the coupon check, a typed mapped coupon gets in (7.1 row 24)
     "coupons_not_mapped": [],  # coupon codes of offers that have nothing to do with AIQ
+    "currency_precision": "0.01",  # the currency's amount rounding precision
+    "tax_percent": "0",  # sales tax or VAT of every item
+    "prices_include_tax": True,  # False: North America, tax comes on top (ls-pos.md 2.7)
     "info_line": "PerDiscount",  # or "TotalDiscount": which one LS uses for an offer is unknown (ls-pos.md 1.3)
 }
 SETUP_DEFAULTS: dict[str, Any] = {"Enabled": True, "Fresh_Seconds": 900, "Wait_ms": 2000}
@@ -70,6 +75,7 @@ def demo_world() -> dict[str, Any]:
             _offer("TDO0004", "AP0004", "100.00 off", "Discount Amount", "100.00"),
             _offer("TDO0010", "AP0010", "10 % off", "Discount %", "10"),
         ],
+        "periods": [],
         "personas": [
             *(_persona(number, loyalty=True, points=1000) for number in (1003, 1004, 1005)),
             _persona(1006, loyalty=False, points=0),
@@ -80,7 +86,8 @@ def demo_world() -> dict[str, Any]:
             _discount("9010", "AP0010", "10% off", 150, percentageValue=10),
         ],
         "setup": [{"Store_No": "S0001", "AIQ_Signup_Terms": TERMS}],
-        "settings": {"nav": {}, "aiq": {"refund": True}, "till": {}},
+        "settings": {"nav": {}, "aiq": {"refund": True, "stores": [{"id": 1, "name": "Sample Store"}]},
+                     "till": {}},
     }  # fmt: skip
 
 
@@ -103,6 +110,10 @@ def load_world(state: State, world: Mapping[str, Any] | None) -> None:
             _put(state, "AIQ_Members", "members", row)
         for offer in _records(whole, "offers"):
             _put_offer(state, offer)
+        for store in state.doc("till.stores", {}):
+            state.put("AIQ_TenderTypes", {"Store_No": store, "Code": "1", "Description": "Cash"})
+        for row in _records(whole, "periods"):
+            _put(state, "AIQ_ValidationPeriods", "periods", row)
         for row in _records(whole, "setup"):
             _put(state, "AIQ_Setup", "setup", {**SETUP_DEFAULTS, **row})
         state.set_doc("aiq.personas", [_checked_persona(one) for one in _records(whole, "personas")])
@@ -133,6 +144,9 @@ def _put_till_records(state: State, world: Mapping[str, Any]) -> None:
     found = {"stores": stores, "terminals": terminals, "staff": staff, "items": items, "disc_offers": offers}
     for name, records in found.items():
         state.set_doc(f"till.{name}", records)
+    for number, item in items.items():
+        row = {"No": number, "Description": item.get("description", ""), "Unit_Price": item["price"]}
+        state.put("AIQ_Items", {**row, "No_Discount_Allowed": bool(item.get("no_discount"))})
 
 
 def _put_settings(state: State, world: Mapping[str, Any]) -> None:
@@ -146,7 +160,7 @@ def _put_settings(state: State, world: Mapping[str, Any]) -> None:
     company = world["company"]
     if not isinstance(company, str) or not company:
         raise _wrong("'company' is the name of the NAV company.")
-    state.set_doc("nav.settings", {**settings.get("nav", {}), "company": company})
+    state.set_doc("nav.settings", {**check_settings(settings.get("nav", {})), "company": company})
     state.set_doc("aiq.settings", dict(settings.get("aiq", {})))
     state.set_doc(SETTINGS, dict(settings.get("till", {})))
 
@@ -157,6 +171,8 @@ def _check_till(settings: Mapping[str, Any]) -> None:
             raise _wrong(f"'{name}' is not a setting of the till; they are {', '.join(TILL_DEFAULTS)}.")
         if not isinstance(value, type(TILL_DEFAULTS[name])):
             raise _wrong(f"'{value}' is no value for the till's setting '{name}'.")
+    for name in ("currency_precision", "tax_percent"):
+        _amount(settings.get(name, "1"), f"the till's setting '{name}'")
     if settings.get("info_line", "PerDiscount") not in ("PerDiscount", "TotalDiscount"):
         raise _wrong("The till's setting 'info_line' is PerDiscount or TotalDiscount.")
 

@@ -268,6 +268,9 @@ class Nav:
     def read_setup(self) -> dict[str, Any]:
         return {}
 
+    def read_rows(self, page: str, where: Any) -> list[Any]:
+        return []
+
     def write(self, effect: Effect) -> None:
         till = self.world.sales[effect.key[0]]
         assert isinstance(till, Till)

@@ -98,7 +98,7 @@ def test_nav_may_go_away_and_come_back(server: Server, site: Site, caplog: pytes
 
     pause = rounds(break_nav, lambda: None, lambda: None, mend_nav, lambda: None)
     with wire(site, pause) as watch:
-        watch.worker.reader.transport.http._sleep = lambda _: None  # type: ignore[attr-defined]
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
         watch.forever()
     lost = [r.getMessage() for r in caplog.records if "NAV is lost" in r.getMessage()]
     back = [r.getMessage() for r in caplog.records if "NAV is back" in r.getMessage()]
@@ -145,12 +145,6 @@ def test_aiq_that_is_away_never_stops_a_sale(server: Server, site: Site, caplog:
     assert len([r for r in caplog.records if "AIQ is lost" in r.getMessage()]) == 1
 
 
-def test_a_worker_that_only_watches_writes_nothing(server: Server, site: Site) -> None:
-    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
-    before = sim(server, "GET", "/state")["staged"]
-    with wire(site, lambda _: False, watch_only=True) as watch:
-        watch.once()
-    assert sim(server, "GET", "/state")["staged"] == before
 
 
 def test_a_second_worker_takes_over_and_the_first_one_stops(server: Server, site: Site) -> None:
@@ -219,7 +213,7 @@ def test_a_nav_that_is_not_there_or_refuses_the_key_ends_the_start(
         watch.forever()
     server.stop()
     with wire(site, lambda _: False) as watch:
-        watch.worker.reader.transport.http._sleep = lambda _: None  # type: ignore[attr-defined]
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
         with pytest.raises(Unreachable, match="NAV"):
             watch.forever()
 
@@ -237,6 +231,18 @@ def test_after_a_restart_the_poll_goes_on_where_everything_was_done(server: Serv
     ledger.close()
     marks = [r["Change_Mark"] for r in sim(server, "GET", "/state")["staged"]["AIQ_Sale"]]
     assert saved == max(marks)
+
+
+def test_a_tick_in_which_nothing_changed_costs_one_request(server: Server, state: State, site: Site) -> None:
+    with wire(site, lambda _: False) as watch:
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+        watch.once()
+        before = state.doc("nav.requests")
+        watch.worker.tick()
+        after = state.doc("nav.requests")
+    assert {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name)} == {
+        "GET AIQ_Sale": 1
+    }
 
 
 def test_a_sale_that_became_visible_late_is_still_seen(server: Server, state: State, site: Site) -> None:

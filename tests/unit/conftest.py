@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from navplugin.simulator.app import Server
 from navplugin.simulator.call import Answer, Call
 from navplugin.simulator.odata import NavFace
 from navplugin.simulator.state import State
+from navplugin.simulator.world import load_world
+from tests.unit.sim_http import Http
 from tests.unit.sim_odata_face import SIGN_IN, Ask
 
 
@@ -20,6 +23,15 @@ def state(tmp_path: Path) -> Iterator[State]:
     opened = State(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def server(state: State) -> Iterator[Server]:
+    """The state over real HTTP."""
+    running = Server(state)
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -36,3 +48,15 @@ def ask(face: NavFace) -> Ask:
         return face.answer(Call(method, f"/NAV/ODataV4/{path}", query, sent, content, "http://nav.test:7048"))
 
     return send
+
+
+@pytest.fixture
+def http(state: State) -> Iterator[Http]:
+    """The sample world over real HTTP; `state` is what the server works on."""
+    load_world(state, None)
+    server = Server(state)
+    server.start()
+    client = Http(server.url)
+    yield client
+    client.session.close()
+    server.stop()

@@ -170,3 +170,17 @@ def test_a_listing_that_cannot_tell_does_not_say_none(gone: str) -> None:
     row = {name: value for name, value in ROW.items() if name != gone}
     with pytest.raises(ProtocolError, match="blind"):
         parse.find_in_listing([row], "c1", "77", "R1")
+
+
+@pytest.mark.parametrize("data", [
+    {"stores": [{"name": "One", "sourceMapping": {"pos": 1}}, {"name": "Two", "sourceMapping": {}}, {"name": "Three"}]},
+    [{"name": "One", "sourceMapping": {"pos": 1}}, {"name": "Two", "sourceMapping": {}}, {"name": "Three"}],
+])  # fmt: skip
+def test_stores_are_read_with_what_is_told_of_their_mapping(data: Any) -> None:
+    assert [(one.name, one.mapped) for one in parse.stores_of(data)] == [("One", True), ("Two", False), ("Three", None)]
+
+
+@pytest.mark.parametrize("data", [{"stores": "none"}, {"stores": [1]}, {"stores": [{"name": {}}]}, "stores"])
+def test_stores_in_another_form_are_named_by_their_field(data: Any) -> None:
+    with pytest.raises(ProtocolError, match=r"data\.stores"):
+        parse.stores_of(data)

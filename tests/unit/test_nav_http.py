@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socketserver
 import threading
@@ -25,12 +26,17 @@ from navplugin.core.errors import (
     Unreachable,
 )
 from navplugin.nav.http import NavHttp
+from navplugin.nav.patience import Patience
 from navplugin.wire import new_session
 
 CUT = b""
 """An answer that ends the connection without a byte."""
 HANG = b"hang"
 """No answer until the server stops."""
+CLOSE = b"<close>"
+"""At the end of an answer: the connection is closed behind it."""
+ENDLESS = b"<endless>"
+"""At the end of an answer: blanks without end, until the caller has had enough."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,17 @@ class _Handler(socketserver.StreamRequestHandler):
                 script.stopping.wait(30)
             if answer in (CUT, HANG):
                 return
-            self.wfile.write(answer)
+            self.wfile.write(answer.removesuffix(ENDLESS).removesuffix(CLOSE))
             self.wfile.flush()
+            if answer.endswith(ENDLESS):
+                self._drown()
+            if answer.endswith((ENDLESS, CLOSE)):
+                return
+
+    def _drown(self) -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(2**14):
+                self.wfile.write(b" " * 2**16)
 
 
 def reply(status: int, body: Any = b"", kind: str = "application/json", **headers: str) -> bytes:
@@ -87,6 +102,9 @@ def reply(status: int, body: Any = b"", kind: str = "application/json", **header
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     script: Script
+
+
+HUGE = reply(200).replace(b"Content-Length: 0", b"Content-Length: 5000000000") + ENDLESS
 
 
 @pytest.fixture
@@ -114,7 +132,8 @@ def waits() -> list[float]:
 def http(script: Script, waits: list[float]) -> Iterator[NavHttp]:
     with new_session() as session:
         session.auth = ("AIQ", "s3cret-key")
-        yield NavHttp(script.url + "/NAV", session, secrets=("s3cret-key",), timeout=(5, 5), sleep=waits.append)
+        patience = Patience(sleep=waits.append)
+        yield NavHttp(script.url + "/NAV", session, secrets=("s3cret-key",), timeout=(5, 5), patience=patience)
 
 
 def error(code: str, message: str = "No. CorrelationId:  1a2b.") -> dict[str, Any]:
@@ -251,7 +270,7 @@ def test_a_write_whose_answer_takes_too_long_has_an_unknown_outcome(http: NavHtt
 
 def test_nothing_listens_so_nothing_was_written(script: Script, waits: list[float]) -> None:
     with new_session() as session:
-        http = NavHttp("http://127.0.0.1:1/NAV", session, sleep=waits.append)
+        http = NavHttp("http://127.0.0.1:1/NAV", session, patience=Patience(sleep=waits.append))
         with pytest.raises(Unreachable, match="cannot be reached"):
             http.write("POST", "AIQ_POSStatus", "AIQ_POSStatus", b"{}")
         assert waits == []
@@ -295,3 +314,29 @@ def test_a_message_of_the_older_service_is_understood(http: NavHttp, script: Scr
     script.answers = [reply(400, old)]
     with pytest.raises(Refused, match="Field must be filled in"):
         http.write("PATCH", "AIQ_POSStatus('R1')", "AIQ_POSStatus", b"{}", 'W/"a"')
+
+
+def test_an_answer_without_end_costs_little_memory_and_time(http: NavHttp, script: Script) -> None:
+    script.answers = [HUGE]
+    http.channel._longest = 2**20
+    with pytest.raises(ProtocolError, match="longer than 1 MB"):
+        rows(http)
+    with pytest.raises(UnknownOutcome, match="longer than 1 MB"):
+        http.write("POST", "AIQ_Sale", "AIQ_Sale", b"{}")
+
+
+def test_an_answer_that_only_drips_is_given_up(http: NavHttp, script: Script) -> None:
+    script.answers = [HUGE]
+    http.channel._deadline = -1.0
+    with pytest.raises(Unreachable, match="no whole answer"):
+        rows(http)
+    with pytest.raises(UnknownOutcome):
+        http.write("POST", "AIQ_Sale", "AIQ_Sale", b"{}")
+
+
+def test_an_answer_that_ends_too_soon_is_no_answer(http: NavHttp, script: Script) -> None:
+    script.answers = [reply(200, b"{}").replace(b"Content-Length: 2", b"Content-Length: 99") + CLOSE]
+    with pytest.raises(Unreachable):
+        rows(http)
+    with pytest.raises(UnknownOutcome):
+        http.write("POST", "AIQ_Sale", "AIQ_Sale", b"{}")

@@ -79,7 +79,7 @@ def test_the_companys_own_authority_is_trusted_when_it_is_named(safe: Script, ce
 
 def test_an_unknown_certificate_is_never_accepted(safe: Script) -> None:
     reader, _ = connect(scripted(safe.url))
-    reader.transport.http._sleep = lambda seconds: None
+    reader.transport.patience.sleep = lambda seconds: None
     with pytest.raises(Unreachable, match="ca-file"):
         reader.read_changed_sales(0)
     assert safe.sent == []

@@ -21,7 +21,7 @@ key = keyring:aiq
 [store S0001]
 time-zone = America/Denver
 wallet-url = https://lab.alpineiq.com/wallet/1234
-signup-url = https://lab.alpineiq.com/join/1234
+signup-url = https://lab.alpineiq.com/joinMembers/1234
 """
 
 
@@ -51,7 +51,7 @@ def test_a_small_profile_is_enough() -> None:
         ("uid = 1234\n", "", "site.ini:6:1: error missing-key: [aiq] has no 'uid'"),
         ("[store S0001]", "[shop S0001]", "is not a section of a profile"),
         ("America/Denver", "Denver", "time-zone cannot be 'Denver'; a time zone such as America/Denver"),
-        ("https://lab.alpineiq.com/join/1234", "lab.alpineiq.com", "a link that begins with https://"),
+        ("https://lab.alpineiq.com/joinMembers/1234", "lab.alpineiq.com", "a link that begins with https://"),
         ("https://nav.example.com", "http://nav.example.com", "plain http:// is accepted for this machine only"),
         ("key = env:NAV_KEY", "key = secret-value", "key cannot be a plain value; the name of a secret"),
     ],

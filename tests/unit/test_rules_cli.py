@@ -32,7 +32,7 @@ state = own.db
 [store S0001]
 time-zone = UTC
 wallet-url = https://lab.alpineiq.com/wallet/1234
-signup-url = https://lab.alpineiq.com/join/1234
+signup-url = https://lab.alpineiq.com/joinMembers/1234
 """
 
 

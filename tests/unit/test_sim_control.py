@@ -3,63 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from navplugin.simulator.app import Server
 from navplugin.simulator.control import STAGED
 from navplugin.simulator.state import State
-from navplugin.simulator.world import load_world
-
-NAV = "/NAV/ODataV4/Company('CRONUS%20Cannabis')/"
-
-
-class Http:
-    """Talks to the simulator as a test, a worker or a browser would."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.auth = ("AIQ-WORKER", "demo-key")
-
-    def ask(self, method: str, path: str, **kwargs: Any) -> requests.Response:
-        return self.session.request(method, self.url + path, timeout=30, **kwargs)
-
-    def get(self, path: str) -> Any:
-        answer = self.ask("GET", path)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def post(self, path: str, body: Any = None) -> Any:
-        answer = self.ask("POST", path, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def press(self, name: str, **body: Any) -> Any:
-        return self.post(f"/_sim/till/P0001/{name}", body)
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path)
-    load_world(opened, None)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def http(state: State) -> Iterator[Http]:
-    server = Server(state, port=0)
-    server.start()
-    client = Http(server.url)
-    yield client
-    client.session.close()
-    server.stop()
+from tests.unit.sim_http import NAV, Http
 
 
 def test_a_sale_is_rung_up_over_http(http: Http) -> None:

@@ -78,6 +78,7 @@ def test_a_quote_in_a_literal_is_doubled(ask: Ask, state: State) -> None:
         "State eq 'OPEN'",
         "",
         "(" * 60 + "Receipt_No eq 'R2'" + ")" * 60,
+        "tolower(" * 2000 + "Receipt_No" + ")" * 2000 + " eq 'R2'",
     ],
 )
 def test_a_wrong_filter_is_a_bad_request(ask: Ask, state: State, expression) -> None:

@@ -184,7 +184,7 @@ def test_offers_are_read_from_navs_rows_when_enabled() -> None:
     row = {
         "No": "T1", "Status": "Enabled", "Type": "Total Discount", "Coupon_Code": "AP1", "Coupon_Qty_Needed": 0,
         "Priority": 3, "Amount_to_Trigger": D(5), "Maximum_Discount_Amount": D(0), "Block_Total_Discount_Offer": True,
-        "Price_Group": "", "Member_Type": "Club", "Member_Value": "GOLD",
+        "Price_Group": "", "Member_Type": "Club", "Member_Value": "GOLD", "Validation_Period_ID": "",
     }  # fmt: skip
     benefit = {"Offer_No": "T1", "Type": "Discount", "Step_Amount": D(1), "Value_Type": AMOUNT, "Value": D(10)}
     points = {**benefit, "Type": "Member Points"}

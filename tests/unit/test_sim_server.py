@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,6 @@ def state(tmp_path: Path) -> Iterator[State]:
     opened.set_doc("aiq.templates", [{"id": "77", "posDiscountID": "AP0004", "pointsDeduction": 100, "reusable": True}])
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    running = Server(state)
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -61,6 +54,7 @@ def test_one_address_leads_to_both_systems(server: Server, http: requests.Sessio
     index = http.get(server.url, timeout=30).json()
     assert index == {
         "nav": f"{server.url}/NAV/ODataV4",
+        "soap": f"{server.url}/NAV/WS",
         "aiq": server.url,
         "control": f"{server.url}/_sim",
     }
@@ -222,3 +216,25 @@ def test_the_command_ends_with_misuse_and_a_sentence_when_it_cannot_start(tmp_pa
     assert result.exit_code == 3
     assert "cannot make the folder" in result.output
     assert "Traceback" not in result.output
+
+
+def test_both_servers_tell_the_simulated_time(state: State, server: Server, http: requests.Session) -> None:
+    state.advance(86400)
+    for url in (nav(server), f"{server.url}/api/v2/wallet", server.url):
+        told = parsedate_to_datetime(http.get(url, timeout=10).headers["Date"])
+        assert 0 <= (state.now() - told).total_seconds() < 60
+
+
+def test_planted_mistakes_are_those_of_the_published_pages(
+    state: State, server: Server, http: requests.Session
+) -> None:
+    hidden = {"AIQ_POSPrompts": ["Text_1"]}
+    rights = {"AIQ_POSPrompts": "md"}
+    state.set_doc("nav.settings", {"planted": {"unpublished": ["AIQ_Sale"], "hidden": hidden, "rights": rights}})
+    assert http.get(nav(server, "AIQ_Sale"), timeout=10).status_code == 404
+    assert http.get(nav(server), timeout=10).status_code == 200
+    assert http.get(nav(server) + "?$select=Text_1", timeout=10).status_code == 400
+    assert http.post(nav(server), json={"Receipt_No": "R1", "Prompt_Key": "K1"}, timeout=10).status_code == 405
+    document = http.get(f"{server.url}/NAV/ODataV4/$metadata", timeout=10).text
+    assert "AIQ_POSPrompts" in document
+    assert "AIQ_Sale" not in document

@@ -35,6 +35,7 @@ from navplugin.core.model.sale import (
     LoyaltyStatus,
     Member,
     Offer,
+    OfferLine,
     PostedDiscount,
     PostedSale,
     Prompt,
@@ -45,6 +46,7 @@ from navplugin.core.model.sale import (
     StaffAction,
     StagedRow,
     StatusRow,
+    Validity,
 )
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "LoyaltyStatus",
     "Member",
     "Offer",
+    "OfferLine",
     "Op",
     "Persona",
     "Points",
@@ -77,6 +80,7 @@ __all__ = [
     "StagedRow",
     "StatusRow",
     "StoreSettings",
+    "Validity",
     "Verdict",
     "Wallet",
     "WalletDiscount",

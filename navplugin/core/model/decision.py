@@ -100,7 +100,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """A store as its profile section says; what rules and facts need of it."""
+    """A store as its profile section says; what rules, facts, offers and receipts need of it.
+
+    price_groups: those of Store Price Group in NAV. paper_mm: 58 or 80. code_page: what the receipt printer is set to.
+    """
 
     store_no: str
     name: str = ""
@@ -121,6 +124,15 @@ class StoreSettings:
     adult_age: int = 18
     fresh_seconds: int = 900
     currency_precision: Decimal = Decimal("0.01")
+    price_groups: tuple[str, ...] = ()
+    paper_mm: int = 80
+    code_page: str = "cp437"
+    qr_mode: str = "Bitmap"
+
+    @property
+    def all_price_groups(self) -> tuple[str, ...]:
+        """Price groups that an offer may name to hold here: the store's number and what the profile adds."""
+        return (self.store_no, *self.price_groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +141,7 @@ class Situation:
 
     `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
     `present`: the member has shown to be there (PIN), or the check was bypassed.
+    `no_discount_items`: items that take no discount in NAV.
     """
 
     snapshot: Snapshot
@@ -141,10 +154,11 @@ class Situation:
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
     present: bool = False
+    no_discount_items: frozenset[str] = frozenset()
 
     def offer_for(self, coupon_code: str) -> Offer | None:
         """The enabled Total Discount Offer that this coupon code calls for in this store."""
         for offer in self.offers:
-            if offer.coupon_code == coupon_code and offer.enabled and offer.price_group in ("", self.store.store_no):
+            if offer.coupon_code == coupon_code and offer.enabled and offer.holds_in(self.store.all_price_groups):
                 return offer
         return None

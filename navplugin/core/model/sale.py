@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -119,15 +119,22 @@ class Journal:
     @property
     def coupon_codes(self) -> frozenset[str]:
         """Coupon codes on active coupon lines, whoever put them there."""
-        return frozenset(x.coupon_code for x in self.lines if x.entry_type == "Coupon" and not x.voided)
+        return frozenset(self.coupons)
+
+    @property
+    def coupons(self) -> tuple[str, ...]:
+        """The same in line order, which is pick order; a code stands as often as its coupon does."""
+        return tuple(x.coupon_code for x in self.lines if x.entry_type == "Coupon" and not x.voided)
 
 
 @dataclass(frozen=True, slots=True)
 class PostedDiscount:
-    """Sum of AIQ_TransDiscounts for one offer of a posted sale; `amount` positive for a sale."""
+    """Sum of AIQ_TransDiscounts for one offer of a posted sale, and its frozen shares by line number; positive for a
+    sale."""
 
     offer_no: str
     amount: Decimal
+    shares: Mapping[int, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +251,38 @@ class Benefit:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferLine:
+    """What receives an offer's discount, with `exclude` what never does (Periodic Discount Line, ls-pos.md 1.7).
+
+    kind: Item, Product Group, Item Category, All; Special Group, whose items NAV does not tell, matches no line.
+    """
+
+    kind: str
+    number: str = ""
+    exclude: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When an offer holds (Validation Period): days inclusive, in store time; None = not limited.
+
+    weekdays: Monday = 0; empty = every day. An end before the start runs past midnight, into the next day.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    weekdays: frozenset[int] = frozenset()
+    starts: time | None = None
+    ends: time | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """A Total Discount Offer as it is set up in NAV. `items` empty = all items; `price_group` empty = every store."""
+    """A Total Discount Offer as it is set up in NAV. Every trigger that is filled in must hold (ls-pos.md 2.3).
+
+    `lines` empty = all items; `price_group` empty = every store; `coupons_needed`: how often the coupon must be there;
+    `club`, `scheme`: member triggers; `validity_unknown`: it names a Validation Period that NAV does not show.
+    """
 
     offer_no: str
     description: str
@@ -256,14 +293,30 @@ class Offer:
     price_group: str = ""
     block_total_discount: bool = False
     maximum_discount: Decimal | None = None
-    items: tuple[str, ...] = ()
+    lines: tuple[OfferLine, ...] = ()
     benefits: tuple[Benefit, ...] = ()
+    coupons_needed: int = 1
+    club: str = ""
+    scheme: str = ""
+    validity: Validity | None = None
+    validity_unknown: bool = False
 
     @property
     def trigger(self) -> Decimal:
         """The least total that lets the offer give anything: its trigger or lowest step, whichever is more."""
         lowest = min((b.step for b in self.benefits), default=ZERO)
         return max(self.amount_to_trigger, lowest)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Item numbers that it names; empty where it covers all items."""
+        if any(x.kind == "All" and not x.exclude for x in self.lines):
+            return ()
+        return tuple(x.number for x in self.lines if x.kind == "Item" and not x.exclude)
+
+    def holds_in(self, price_groups: Collection[str]) -> bool:
+        """Whether a store with these price groups (its number among them) may use it; ALL is every store's."""
+        return self.price_group in ("", "ALL") or self.price_group in price_groups
 
 
 @dataclass(frozen=True, slots=True)

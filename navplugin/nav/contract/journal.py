@@ -16,6 +16,7 @@ SALE = Page(
     service="AIQ_Sale",
     table="AIQ Sale",
     caption="AIQ Sale",
+    doc="One row for each sale: state, member, footer, and the mark by which changes are found.",
     key=("Receipt_No",),
     rights="md",
     cursor="Change_Mark",
@@ -38,6 +39,7 @@ JOURNAL = Page(
     service="AIQ_POSJournal",
     table="POS Transaction",
     caption="POS Transaction",
+    doc="Headers of the open sales, as the till has them. Never written.",
     key=("Receipt_No",),
     fields=(
         Field("Receipt No.", Kind.CODE, 20),
@@ -64,6 +66,7 @@ JOURNAL_LINES = Page(
     service="AIQ_POSJournalLines",
     table="POS Trans. Line",
     caption="POS Trans. Line",
+    doc="Lines of the open sales. Never written: the POS session would not see it.",
     key=("Receipt_No", "Line_No"),
     fields=(
         Field("Receipt No.", Kind.CODE, 20),
@@ -100,6 +103,7 @@ JOURNAL_INFOCODES = Page(
     service="AIQ_POSJournalInfocodes",
     table="POS Trans. Infocode Entry",
     caption="POS Trans. Infocode Entry",
+    doc="Infocodes of the open sales.",
     key=("Receipt_No", "Transaction_Type", "Line_No", "Infocode"),
     fields=(
         Field("Receipt No.", Kind.CODE, 20),

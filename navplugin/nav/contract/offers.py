@@ -10,6 +10,7 @@ OFFERS = Page(
     service="AIQ_TotalDiscountOffers",
     table="Periodic Discount",
     caption="Periodic Discount",
+    doc="Total Discount Offers as NAV administrators set them up. Never changed by navplugin.",
     key=("No",),
     fields=(
         Field("No.", Kind.CODE, 20),
@@ -43,6 +44,7 @@ OFFER_ITEMS = Page(
     service="AIQ_TotalDiscountOfferItems",
     table="Periodic Discount Line",
     caption="Periodic Discount Line",
+    doc="The items that an offer applies to.",
     key=("Offer_No", "Line_No"),
     fields=(
         Field("Offer No.", Kind.CODE, 20),
@@ -57,6 +59,7 @@ OFFER_BENEFITS = Page(
     service="AIQ_TotalDiscountOfferBenefits",
     table="Periodic Discount Benefits",
     caption="Periodic Discount Benefits",
+    doc="What an offer gives, by step.",
     key=("Offer_No", "Step_Amount", "Type"),
     fields=(
         Field("Offer No.", Kind.CODE, 20),
@@ -70,10 +73,30 @@ OFFER_BENEFITS = Page(
     ),
 )
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+VALIDATION_PERIODS = Page(
+    service="AIQ_ValidationPeriods",
+    table="Validation Period",
+    caption="Validation Period",
+    doc="When an offer holds: days, weekdays, times.",
+    key=("ID",),
+    fields=(
+        Field("ID", Kind.CODE, 10),
+        Field("Description", Kind.TEXT, 100),
+        Field("Starting Date", Kind.DATE),
+        Field("Ending Date", Kind.DATE),
+        Field("Starting Time", Kind.TIME),
+        Field("Ending Time", Kind.TIME),
+        *(Field(day, Kind.BOOLEAN) for day in WEEKDAYS),
+    ),
+)
+
 COUPONS = Page(
     service="AIQ_Coupons",
     table="Coupon Header",
     caption="Coupon Header",
+    doc="Coupons that trigger the offers.",
     key=("Code",),
     fields=(
         Field("Code", Kind.CODE, 20),
@@ -88,6 +111,7 @@ GRANTS = Page(
     service="AIQ_POSTotalDiscountOfferLines",
     table="AIQ POS Total Discount Offer Line",
     caption="AIQ POS Total Discount Offer Lines",
+    doc="Wallet discounts that one sale may use, what became of each, and why.",
     key=("Receipt_No", "Coupon_Code"),
     rights="imd",
     fields=(
@@ -117,4 +141,17 @@ GRANTS = Page(
     ),
 )  # fmt: skip
 
-PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, COUPONS, GRANTS)
+TENDER_TYPES = Page(
+    service="AIQ_TenderTypes",
+    table="Tender Type",
+    caption="Tender Type",
+    doc="Tender types by store; only `doctor` looks, for a loyalty tender that should be gone.",
+    key=("Store_No", "Code"),
+    fields=(
+        Field("Store No.", Kind.CODE, 10),
+        Field("Code", Kind.CODE, 10),
+        Field("Description", Kind.TEXT, 30),
+    ),
+)
+
+PAGES = (OFFERS, OFFER_ITEMS, OFFER_BENEFITS, VALIDATION_PERIODS, COUPONS, GRANTS, TENDER_TYPES)

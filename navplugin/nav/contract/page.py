@@ -113,7 +113,7 @@ class Field:
 class Page:
     """A published page or query. `key` holds OData names in key order; `cursor` the field that orders changes.
 
-    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads).
+    `rights`: letters of insert, modify, delete that the plugin needs ("" = it only reads). `doc`: what it is for.
     """
 
     service: str
@@ -121,6 +121,7 @@ class Page:
     caption: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
+    doc: str = ""
     rights: str = ""
     cursor: str = ""
     is_query: bool = False
@@ -138,6 +139,10 @@ class Page:
         )
         key = tuple(names.get(name, name) for name in self.key)
         return replace(self, service=service, key=key, cursor=names.get(self.cursor, self.cursor), fields=fields)
+
+    def object_kind(self, *, soap: bool = False) -> str:
+        """What an administrator publishes. SOAP publishes no queries (nav-webservices.md 2)."""
+        return "query" if self.is_query and not soap else "page"
 
     def without(self, captions: Collection[str]) -> Page:
         """The page without these fields: a site's version has none of them."""

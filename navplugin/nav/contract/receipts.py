@@ -8,6 +8,7 @@ FOOTER = Page(
     service="AIQ_ReceiptFooter",
     table="AIQ Receipt Footer",
     caption="AIQ Receipt Footer",
+    doc="Receipt footers with their QR code, by store and code, printed by the POS session.",
     key=("Store_No", "Code", "Line_No"),
     rights="imd",
     fields=(

@@ -57,6 +57,11 @@ def _share(look: Look) -> object:
     return HUNDRED if balance <= ZERO else look.rounded(subject.value * HUNDRED / balance)
 
 
+def _gives(look: Look) -> object:
+    given = look.gives()
+    return UNKNOWN if given is None else given.amount
+
+
 def _expires(subject: Subject) -> object:
     return subject.expires_at.date() if subject.expires_at else None
 
@@ -96,6 +101,9 @@ FACTS = (
           "the offer's trigger or, for an amount discount, its value, whichever is more", _own(_needed), money=True),
     _fact("Amount Short", FilterType.DECIMAL, "what the sale lacks to Amount Needed, never below 0", _short,
           money=True, amount=True),
+    _fact("Discount Gives", FilterType.DECIMAL,
+          "what [Total] would take off for it on the sale as it is, after what is picked; 0 when it gives nothing",
+          _gives, money=True),
     _fact("Points Short", FilterType.DECIMAL,
           "points that the member lacks, holds counted; 0 when AIQ hides the points", _points_short, tells_points=True),
     _fact("Discount Share %", FilterType.DECIMAL, "the part of the Transaction Balance that it takes", _share,

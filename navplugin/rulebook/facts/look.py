@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.core.model import Grant, Offer, Situation, WalletDiscount
 from navplugin.core.money import ZERO, round_money
+from navplugin.discounts import Given, basket_of, occasion_of, terms_of, would_give
 from navplugin.rulebook.filters import FilterType
 
 HUNDRED = Decimal(100)
@@ -110,6 +111,21 @@ class Look:
             percent = pick.value_kind == "percent"
             left -= self.rounded(left * pick.value / HUNDRED) if percent else pick.value
         return left
+
+    def gives(self) -> Given | None:
+        """What this discount's offer would give on the sale now, after what is picked; None where nobody can tell.
+
+        The same pass as the prediction of [Total]: coupons that others put on the sale count too.
+        """
+        journal, subject = self.situation.snapshot.journal, self.subject
+        if journal is None or subject is None or subject.offer is None:
+            return None
+        earlier = [p.coupon_code for p in self.earlier_picks()]
+        ours = {p.coupon_code for p in self.picks} | {subject.coupon_code}
+        picked = [*earlier, *(code for code in journal.coupons if code not in ours)]
+        basket = basket_of(journal, self.situation.no_discount_items)
+        terms, occasion = terms_of(self.situation.store), occasion_of(self.situation)
+        return would_give(subject.coupon_code, basket, self.situation.offers, picked, terms, occasion)
 
     def judged(self) -> Decimal | Unknown:
         """The total that an offer's trigger is compared with (`minimum-judged`)."""
