@@ -69,7 +69,7 @@ def test_the_pin_opens_the_wallet_and_a_wrong_one_does_not(state: State, aiq: Lo
 def test_stores_and_bulk_feeds(state: State, server: Server) -> None:
     switch(state, stores=[{"id": 7, "name": "Main Street"}])
     aiq = provider(server, state)
-    assert aiq.fetch_stores() == (("7", "Main Street"),)
+    assert [store.name for store in aiq.fetch_stores()] == ["Main Street"]
     aiq.send_members([{"pos_user": "M1"}])
     aiq.send_sales([{"visit": {"pos_id": "R1"}}, {"visit": {"pos_id": "R2"}}])
     aiq.send_items([{"sku": "FLOWER"}])

@@ -118,7 +118,7 @@ def _kill_and_kill(
             server.faults.add({"call": "aiq.redeem", "fault": dice.choice(FAULTS)})
             verdict.lost_answers += 1
         # After so many requests, not seconds: a slow machine must not kill a worker that has not even begun.
-        target = _requests(state) + dice.randint(1, 45)
+        target = _requests(state) + dice.randint(1, 90)
         state.wait_until(lambda: _requests(state) >= target, 5)  # noqa: B023 asked at once
         verdict.kills += crew.strike(dice)
 
