@@ -74,7 +74,7 @@ def _want(subject: Subject, look: Look, draft: Draft, min_balance: Decimal) -> W
         "Min_Amount": subject.trigger,
         "Min_Balance": min_balance,
         "Blocked_Text": blocked[0],
-        "Needs_PIN": subject.coupon_code in draft.pin,
+        "Needs_PIN": subject.coupon_code in draft.pin and not look.situation.present,
         "Valid_Until": valid_until(subject, look),
         "Member_Ref": sale.member_card_no,
     }
