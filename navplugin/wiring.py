@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from navplugin.claims import Policy
 from navplugin.core.errors import Misconfigured
 from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
-from navplugin.core.ports import JournalReader, LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger, RuleSet
-from navplugin.loyalty import AiqProvider
+from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.inspector import NavInspector
 from navplugin.nav.reader import NavReader
@@ -67,10 +67,12 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
     watch_only = watch_only or nav["objects"] == "none"
-    provider = _loyalty(profile, clock)
+    provider = connect_aiq(site, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
     loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
-    ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
+    ledger = open_ledger(site, suffix=LEDGER_SUFFIX if watch_only else "")
+    if ledger.is_new:
+        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", ledger.path)
     matcher = _matcher(profile.worker["matcher"])
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
@@ -113,10 +115,10 @@ def doctor_tools(site: Site) -> Tools:
     def server_time(url: str) -> datetime | None:
         return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
 
-    def open_ledger() -> SqlLedger:
-        return SqlLedger(site.ledger, must_exist=True)
+    def ledger() -> SqlLedger:
+        return open_ledger(site, must_exist=True)
 
-    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
+    return Tools(open_nav, lambda: connect_aiq(site, clock), ledger, server_time, clock)
 
 
 @contextmanager
@@ -124,10 +126,10 @@ def look_into(site: Site) -> Iterator[Looker]:
     """Reading only: for `rules try`, `explain --live` and `replay`. The ledger is read where there is one."""
     profile, clock = site.profile, SystemClock()
     reader, _ = connect(nav_settings(site))
-    ledger = SqlLedger(site.ledger, must_exist=True) if site.ledger.is_file() else None
+    ledger = open_ledger(site, must_exist=True) if site.ledger.is_file() else None
     stores = {no: profile.store_settings(no) for no in profile.stores}
     try:
-        loyalty, company = _loyalty(profile, clock), profile.nav["company"]
+        loyalty, company = connect_aiq(site, clock), profile.nav["company"]
         yield Looker(reader, loyalty, ledger, company, stores, footer_codes(site), clock)
     finally:
         if ledger is not None:
@@ -139,22 +141,40 @@ def footer_codes(site: Site) -> dict[str, dict[str, str]]:
     return {no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()}
 
 
-def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
-    aiq = profile.aiq
-    return AiqProvider(
-        aiq["url"],
-        aiq["uid"],
-        resolve_secret(aiq["key"], "the AIQ API key"),
-        source=aiq["source"],
-        append_reference=aiq["append-reference"],
-        refund=profile.worker["refund"],
-        clock=clock,
-    )
-
-
 def open_reader(site: Site) -> JournalReader:
     """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
     return connect(nav_settings(site))[0]
+
+
+def connect_aiq(site: Site, clock: Clock, *, batch: bool = False) -> AiqProvider:
+    """AIQ of a site, within the call budget of its key. batch: for feeds and audits, which come second."""
+    aiq = site.profile.aiq
+    key = resolve_secret(aiq["key"], "the AIQ API key")
+    rates = (int(aiq[f"calls-per-{length}"]) for length in ("second", "minute", "hour"))
+    budget = site.ledger.with_name(site.ledger.name + ".rate")
+    return AiqProvider(
+        aiq["url"],
+        aiq["uid"],
+        key,
+        source=aiq["source"],
+        append_reference=aiq["append-reference"],
+        refund=site.profile.worker["refund"],
+        clock=clock,
+        gate=SharedGate(budget, key, *rates, batch=batch),
+    )
+
+
+def open_ledger(site: Site, *, must_exist: bool = False, suffix: str = "") -> SqlLedger:
+    """The ledger of a site, in the mode that its profile names. LedgerUnusable when it cannot be used.
+
+    suffix: behind the name of the file, for a ledger of its own.
+    """
+    worker = site.profile.worker
+    hide_with = b""
+    if worker["personal-data"] == "hash":
+        hide_with = resolve_secret(worker["hash-key"], "the key of the hashes in the ledger").encode()
+    path = site.ledger.with_name(site.ledger.name + suffix)
+    return SqlLedger(path, must_exist=must_exist, hide_with=hide_with)
 
 
 def nav_settings(site: Site) -> NavSettings:
@@ -193,6 +213,8 @@ def policies(profile: Profile) -> dict[str, Policy]:
             suspend_max=timedelta(hours=w["suspend-hours"]),
             vanish_max=timedelta(hours=w["vanish-hours"]),
             full_return=w["full-return"],
+            part_return=w["part-return"],
+            owed=w["owed"],
         )
         for no, store in profile.stores.items()
     }

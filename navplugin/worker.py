@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from navplugin.claim_view import sold_back_in_full
+from navplugin.claim_view import how_returned
+from navplugin.claims import MAY_MOVE
 from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
@@ -40,11 +42,11 @@ from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
 from navplugin.cursors import MarkCursor
 from navplugin.ledger import SqlLedger
-from navplugin.ledger.figures import save_figures
 from navplugin.mismatch import compare, figures_of, return_differences
-from navplugin.people import Answer, People
+from navplugin.people import Answer, People, Purses
+from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
-from navplugin.settle import Cashbox, Purse
+from navplugin.settle import Cashbox
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
@@ -112,7 +114,7 @@ class Worker:
         self.company, self.reader, self.writer = company, reader, writer
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
-        self.desk = SignupDesk(ledger, loyalty, clock)
+        self.desk, self.pins = SignupDesk(ledger, loyalty, clock), PinDesk(ledger, loyalty, clock)
         self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
         self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
@@ -132,7 +134,6 @@ class Worker:
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
-            self._again.discard(receipt)
             try:
                 due, done = self._process(snapshot)
             except Fatal:
@@ -152,18 +153,14 @@ class Worker:
     def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
         """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
         try:
-            return self.reader.read_snapshots(sales)
-        except ProtocolError:
-            if len(sales) == 1:
-                raise
-        found: list[Snapshot] = []
-        for sale in sales:
-            try:
-                found += self.reader.read_snapshots([sale])
-            except ProtocolError as problem:
-                self._say_once(f"receipt {sale.receipt_no}: {problem}")
-                report.failures.append(str(problem))
-                self._again.add(sale.receipt_no)
+            found = self.reader.read_snapshots(sales)
+        except ProtocolError as problem:
+            if len(sales) > 1:
+                return [one for sale in sales for one in self._snapshots([sale], report)]
+            self._say_once(f"receipt {sales[0].receipt_no}: {problem}")
+            report.failures.append(str(problem))
+            return []
+        self._again -= {sale.receipt_no for sale in sales}
         return found
 
     def _save_mark(self) -> None:
@@ -179,6 +176,7 @@ class Worker:
         now = self.clock.now()
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
         wanted = set(self._again)
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
@@ -205,10 +203,11 @@ class Worker:
         return changed
 
     def _report_vanished(self, receipt_no: str) -> None:
-        for claim in self.ledger.claims_of(receipt_no):
-            if claim.end is End.OPEN:
-                text = f"the sale row is gone from NAV while {claim.coupon_code} was promised"
-                self.ledger.add_report(receipt_no, text, self.clock.now())
+        self.cashbox.settle_missing(receipt_no)
+        settled = any(c.end is End.SETTLED for c in self.ledger.claims_of(receipt_no))
+        if settled and self.ledger.returns_of(receipt_no):
+            text = "this sale was returned, and its row is gone from NAV: its wallet discounts stay as they are"
+            self.ledger.add_report(receipt_no, text, self.clock.now())
 
     # ---- one sale ----------------------------------------------------------------------------------------------
 
@@ -221,21 +220,24 @@ class Worker:
             return False, 0
         if sale.state is SaleState.POSTED and snapshot.posted is None:
             return True, 0  # the transaction is not readable yet: rows commit out of order
+        self.ledger.learn_cards((sale.member_card_no, *(g.member_ref for g in snapshot.grants)))
         actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
         answer, joining = self._ask(snapshot, store, actions)
+        pins = {
+            a.entry_no: self.pins.answer(a, snapshot, answer.contact) for a in actions if a.action.startswith("Pin")
+        }
         situation = self._situation(snapshot, store, answer, joining)
         decision = self.company.decide(situation)
-        purse = self._purse(sale.member_card_no, answer)
-        effects, due = self.cashbox.settle(situation, decision, purse)
-        if purse.wallet is not answer.wallet:
-            self.people.forget_wallet(sale.member_card_no)
+        purses = Purses(self.people, sale.member_card_no, answer)
+        effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self._returned(snapshot))
+        purses.forget_spent()
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
-        effects += [self._finish(action, snapshot, answer, decision) for action in actions]
+        effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
         done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
-            due = self._give_back(snapshot, store) or due
+            self._note_return(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 
@@ -277,6 +279,7 @@ class Worker:
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
             history=self.company.history(sale, store),
+            present=self.pins.is_present(snapshot),
             no_discount_items=self._read_setup().no_discount_items,
         )
 
@@ -297,10 +300,6 @@ class Worker:
             return frozenset()
         return frozenset(str(row.fields["No"]) for row in rows)
 
-    def _purse(self, member_card_no: str, answer: Answer) -> Purse:
-        wallet = answer.wallet or self.people.cached_wallet(member_card_no)
-        return Purse(answer.contact, wallet, lambda: self.people.read_wallet(member_card_no))
-
     def _row_effects(
         self,
         snapshot: Snapshot,
@@ -318,11 +317,14 @@ class Worker:
             effects += [e for e in grants if e.key not in taken]
         return effects
 
-    def _finish(self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision) -> Effect:
+    def _finish(
+        self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision, pins: Mapping[int, str]
+    ) -> Effect:
         """Answer a staff action; the rows that it asked for are written before it."""
         fields: dict[str, object] = {"Status": "Done", "Error_Text": "", "Taken_At": self.clock.now()}
-        if action.action.startswith("Pin"):
-            fields.update(Status="Failed", Error_Text="The PIN check is not set up for this store.", PIN="")
+        if action.entry_no in pins:
+            wrong = pins[action.entry_no]
+            fields.update(Status="Failed" if wrong else "Done", Error_Text=wrong, PIN="")
         elif answer.persona is None:
             fields.update(Status="Failed", Error_Text="AIQ does not answer; go on with the sale.")
         elif action.action == "Signup" and (why := why_no_prompt(snapshot, answer.persona, decision)):
@@ -352,34 +354,37 @@ class Worker:
         if decision.trace:
             body = self.company.save_trace(situation, decision)
             self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
-        figures = save_figures(self.ledger, figures_of(situation), now)
+        figures = self.ledger.save_figures(figures_of(situation), now)
         for text in (*decision.reports, *compare(figures, situation.store.currency_precision)):
             self.ledger.add_report(sale.receipt_no, text, now)
 
-    def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:
-        """A posted return: settled claims of the sold receipt, by `full-return`; a part return is reported."""
+    def _note_return(self, returned: Snapshot, store: StoreSettings) -> None:
+        """A posted return: what it took back is noted, and the sold sale is looked at again."""
         posted = returned.posted
         if posted is None or not posted.refund_receipt_no:
-            return False
-        claims = [c for c in self.ledger.claims_of(posted.refund_receipt_no) if c.end is End.SETTLED]
-        if not claims:
-            return False
-        sold_row = self.reader.read_sale(posted.refund_receipt_no)
-        sold = next(iter(self.reader.read_snapshots([sold_row])), None) if sold_row else None
-        if sold is None:
-            return False
-        if sold.posted is not None:
+            return
+        quantities: dict[str, Decimal] = {}
+        for line in posted.lines:
+            quantities[line.number] = quantities.get(line.number, ZERO) + abs(line.quantity)
+        self.ledger.add_return(posted.refund_receipt_no, posted.receipt_no, quantities)
+        if not any(c.end in MAY_MOVE for c in self.ledger.claims_of(posted.refund_receipt_no)):
+            return
+        self._again.add(posted.refund_receipt_no)
+        row = self.reader.read_sale(posted.refund_receipt_no)
+        sold = next(iter(self.reader.read_snapshots([row])), None) if row else None
+        if sold is not None and sold.posted is not None:
             for text in return_differences(sold.posted, posted, store.currency_precision):
                 self.ledger.add_report(posted.receipt_no, text, self.clock.now())
-        if not sold_back_in_full(sold, returned):
-            text = f"part of this sale was returned on {posted.receipt_no}; its wallet discount stays"
-            self.ledger.add_report(posted.refund_receipt_no, text, self.clock.now())
-            return False
-        person = self.people.member(claims[0].member_card_no)
-        answer = Answer(person, None, None, None, wallet_known=False)
-        situation = self._situation(sold, store, answer, joining=False)
-        purse = self._purse(claims[0].member_card_no, answer)
-        return self.cashbox.settle(situation, Decision(), purse, returned_in_full=True)[1]
+
+    def _returned(self, sold: Snapshot) -> str:
+        """How much of a posted sale returns have taken back; a part is reported."""
+        if sold.posted is None or sold.is_return:
+            return ""
+        returned = how_returned(sold, self.ledger.returns_of(sold.sale.receipt_no))
+        if returned == "part":
+            text = "part of this sale was returned; its wallet discounts follow `part-return`"
+            self.ledger.add_report(sold.sale.receipt_no, text, self.clock.now())
+        return returned
 
     def _say_once(self, text: str) -> None:
         if text not in self._told:

@@ -91,6 +91,19 @@ def _yes_no(value: str) -> bool:
     return value.casefold() == "yes"
 
 
+def _on_off(value: str) -> bool:
+    if value.casefold() not in ("on", "off"):
+        raise BadValue("on or off")
+    return value.casefold() == "on"
+
+
+def _consent(value: str) -> frozenset[str]:
+    words = frozenset(word.strip().casefold() for word in value.replace("|", ",").split(","))
+    if not words <= {"loyalty", "sms", "email"} or "loyalty" not in words:
+        raise BadValue("loyalty, and where the terms say so sms and email, for instance: loyalty, sms")
+    return words
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -134,6 +147,9 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("calls-per-second", _number(1, 1000), 4.0, "calls of all workers together with this key"),
+    Setting("calls-per-minute", _number(1, 100000), 100.0, "the same in a minute"),
+    Setting("calls-per-hour", _number(1, 1000000), 1800.0, "the same in an hour"),
     Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
@@ -151,6 +167,10 @@ WORKER = (
     Setting("suspend-hours", _number(0.1, 720), 12.0, "a sale suspended longer gives its points back"),
     Setting("vanish-hours", _number(0.1, 720), 1.0, "a sale vanished longer is shown to a person"),
     Setting("full-return", _one_of("give", "leave"), "give", "a full return gives the points back, or leaves them"),
+    Setting("part-return", _one_of("leave", "give"), "leave", "a part return leaves the points, or gives them back"),
+    Setting("owed", _one_of("person", "absorb", "adjust"), "person", "sold, and AIQ refuses the points: who bears it"),
+    Setting("personal-data", _one_of("keep", "hash"), "keep", "hash: no member cards in the ledger, only keyed hashes"),
+    Setting("hash-key", _secret, "", "personal-data = hash: where the key of the hashes is kept"),
 )
 STORE = (
     Setting("name", _text, "", "name on the receipt"),
@@ -158,6 +178,9 @@ STORE = (
     Setting("language", _text, "en", "language of prompts and texts"),
     Setting("closing-time", _clock_time, "", "when the store closes, 21:00; for the fact Minutes To Closing"),
     Setting("aiq-store", _text, "", "name of the store in AIQ"),
+    Setting("pin", _on_off, False, "whether a PIN sent to the member opens the wallet"),
+    Setting("consent-covers", _consent, frozenset({"loyalty"}), "what the AIQ Signup Terms cover: loyalty, sms, email"),
+    Setting("adult-age", _number(18, 99), 18.0, "nobody younger is signed up"),
     Setting("price-groups", _words, (), "price groups of the store beside ALL and its number, with commas"),
     Setting("wallet-url", _link, "", "link of the wallet QR code; empty = AIQ's link with the uid"),
     Setting("signup-url", _link, "", "link of the sign-up QR code; empty = AIQ's link with the uid"),
@@ -217,6 +240,9 @@ class Profile:
             short=v["short"],
             minimum_judged=v["minimum-judged"],
             reached=v["reached"],
+            pin=v["pin"],
+            consent=v["consent-covers"],
+            adult_age=int(v["adult-age"]),
             fresh_seconds=int(v["fresh-seconds"]),
             currency_precision=v["currency-precision"],
         )
@@ -252,6 +278,9 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
+    if worker["personal-data"] == "hash" and not worker["hash-key"]:
+        text = "personal-data = hash needs a key that nobody else has"
+        problems.append(_problem(whole, "missing-key", text, "add 'hash-key = keyring:NAME' to [worker]"))
     if "aiq" in found and worker["redemption-lookup"] == "probe" and not found["aiq"]["append-reference"]:
         section = next(s for s in ini.sections if s.name == "aiq")
         message = "redemption-lookup = probe looks for the receipt number, and append-reference = no sends none"
@@ -311,8 +340,10 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             message = "redeem-at = select cannot go with redemption-lookup = blind"
             hint = "set redeem-at = posted, or redemption-lookup = probe once a real redemption was found that way"
             problems.append(_problem(section, "refused-settings", message, hint))
-        if early and worker["refund"] == "manual" and not worker["accept-manual-refunds"]:
-            message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
+        by_hand = worker["refund"] == "manual" or worker["redemption-lookup"] == "blind"
+        if early and by_hand and not worker["accept-manual-refunds"]:
+            which = "refund = manual" if worker["refund"] == "manual" else "redemption-lookup = blind"
+            message = f"redeem-at = {store['redeem-at']} takes points early, and with {which} a person gives each back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
             problems.append(_problem(section, "refused-settings", message, hint))
         if store["paper-mm"] == "58" and int(store["receipt-width"]) > 42:

@@ -14,6 +14,8 @@ from navplugin.rulebook.facts.texts import built_in, one_line
 from navplugin.rulebook.verbs.base import GRANTS, TEXT_LENGTH, Draft
 
 DESCRIPTION_LENGTH = 50
+GIVES_NOTHING = "the offer gives nothing"
+"""How the reason of a grant begins that no rule blocks."""
 
 
 def why_no_wallet(look: Look, draft: Draft) -> str:
@@ -72,7 +74,7 @@ def _want(subject: Subject, look: Look, draft: Draft, min_balance: Decimal) -> W
         "Min_Amount": subject.trigger,
         "Min_Balance": min_balance,
         "Blocked_Text": blocked[0],
-        "Needs_PIN": subject.coupon_code in draft.pin,
+        "Needs_PIN": subject.coupon_code in draft.pin and not look.situation.present,
         "Valid_Until": valid_until(subject, look),
         "Member_Ref": sale.member_card_no,
     }
@@ -95,7 +97,7 @@ def gives_nothing(look: Look) -> tuple[str, str]:
         return "", ""
     text = _NOTHING.get(given.why)
     said = text.render(look) if text else f"{given.reason}."
-    return one_line(said, TEXT_LENGTH), f"the offer gives nothing: {given.reason}"
+    return one_line(said, TEXT_LENGTH), f"{GIVES_NOTHING}: {given.reason}"
 
 
 _BY_AMOUNT = (Nothing.BELOW, Nothing.NOTHING_LEFT, Nothing.ROUNDED_AWAY)

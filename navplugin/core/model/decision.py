@@ -120,6 +120,8 @@ class StoreSettings:
     minimum_judged: str = "before"
     reached: str = "at-least"
     pin: bool = False
+    consent: frozenset[str] = frozenset({"loyalty"})
+    adult_age: int = 18
     fresh_seconds: int = 900
     currency_precision: Decimal = Decimal("0.01")
     price_groups: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ class Situation:
     """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
 
     `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
+    `present`: the member has shown to be there (PIN), or the check was bypassed.
     `no_discount_items`: items that take no discount in NAV.
     """
 
@@ -164,6 +167,7 @@ class Situation:
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
     history: History = History()
+    present: bool = False
     no_discount_items: frozenset[str] = frozenset()
 
     def offer_for(self, coupon_code: str) -> Offer | None:
