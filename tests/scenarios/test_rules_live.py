@@ -227,7 +227,9 @@ def test_replay_adds_up_each_offer_and_lists_the_receipts_that_change(server: Se
     write(config, NO_FLOWER)
     words = ("--from", _days(day, -1), "--to", _days(day, 1))
     saved = config.parent / "sales.json"
-    told = json.loads(run(config, "replay", *words, "--save", str(saved), "--format", "json").stdout)
+    done = run(config, "replay", *words, "--save", str(saved), "--format", "json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
     assert told["sales"] == 3
     total = next(t for t in told["totals"] if t["coupon_code"] == "AP0001")
     assert (total["uses"], total["given"], total["kept_uses"], total["kept"]) == (2, "20.00", 1, "10.00")
