@@ -138,7 +138,7 @@ class RuleLedger:
     def count_uses(self, member_card_no: str, receipt_no: str, since: datetime) -> int:
         """Claims of this member since then that were not released, those of this receipt left out; all companies."""
         query = select(func.count()).where(
-            CLAIM.c.member_card_no == member_card_no, CLAIM.c.receipt_no != receipt_no,
+            CLAIM.c.member_card_no == self._ledger._hidden(member_card_no), CLAIM.c.receipt_no != receipt_no,
             CLAIM.c.created_at >= since.isoformat(), CLAIM.c.end != End.RELEASED,
         )  # fmt: skip
         with self._ledger._write() as connection:
