@@ -80,5 +80,6 @@ class Watch:
         return report
 
     def _publish(self) -> None:
-        self.publish()
+        with self.worker.lanes.turn.taken():  # a lane may be in the middle of a sale
+            self.publish()
         self._published_at, self._is_due = self.clock.now(), False
