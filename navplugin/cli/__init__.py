@@ -11,7 +11,9 @@ import typer
 
 from navplugin.cli.output import Exit
 
-GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "check", "doctor", "demo", "nav_objects")
+GROUPS = (
+    "simulate", "rules", "filter", "receipt", "predict", "worker", "ledger", "check", "doctor", "demo", "nav_objects",
+)
 """Modules of this package that register commands, in the order of --help."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from navplugin.core.errors import AuthFailed, LedgerUnusable, ProtocolError, Unreachable
+from navplugin.core.errors import AuthFailed, LedgerUnusable, ProtocolError, Retriable, Unreachable
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
@@ -155,6 +155,8 @@ def test_a_sale_that_cannot_be_read_holds_up_no_other(server: Server, site: Site
         watch.once()
         rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
         assert {r["Receipt_No"] for r in rows} == {good}
+        for _ in range(3):  # alone at last: NAV is not lost, the poll does not slow down
+            assert watch.worker.tick().failures == ["a row makes no sense"]
         watch.worker.reader.read_snapshots = read  # type: ignore[method-assign]
         watch.once()
     rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
@@ -249,3 +251,23 @@ def test_a_nav_database_that_is_an_older_copy_is_read_from_its_first_row(server:
         sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
         watch.once()
     assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 1
+
+
+@pytest.mark.parametrize("page", ["AIQ_POSJournalLines", "AIQ_POSStatus"])
+def test_a_change_whose_sale_could_not_be_read_is_not_forgotten(server: Server, site: Site, page: str) -> None:
+    """The poll has the change and has moved on, then NAV is lost for longer than any overlap."""
+    clock = ScriptedClock(datetime.now(UTC))
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        watch.worker.clock = clock
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+        sim(server, "POST", "/till/P0002/check-in", {"member_card_no": "M1001"})
+        sim(server, "POST", "/faults", {"call": f"nav.GET {page}", "fault": 503, "times": -1})
+        for _ in range(40):
+            with pytest.raises(Retriable):
+                watch.worker.tick()
+            clock.advance(seconds=30)
+        sim(server, "DELETE", "/faults")
+        watch.once()
+    assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 2
