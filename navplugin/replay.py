@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,12 +14,10 @@ from navplugin.core.model import (
     Decision,
     Grant,
     GrantStatus,
-    JournalLine,
     LoyaltyStatus,
     Member,
     Offer,
     Persona,
-    PostedDiscount,
     PostedSale,
     Sale,
     SaleState,
@@ -30,7 +27,7 @@ from navplugin.core.model import (
     Wallet,
     WalletDiscount,
 )
-from navplugin.core.money import ZERO, parse_money
+from navplugin.core.money import ZERO
 from navplugin.core.ports import JournalReader
 from navplugin.rulebook.book import Rule, Rulebook
 from navplugin.rulebook.builtin import BuiltinMatcher
@@ -38,7 +35,6 @@ from navplugin.rulebook.decide import decide
 from navplugin.rulebook.verbs.base import PROMPTS, SALE
 
 TRANSACTIONS = "AIQ_Transactions"
-SAVED_VERSION = 1
 TERMS = "The store's AIQ Signup Terms."
 
 
@@ -253,77 +249,3 @@ def _footer(situation: Situation, decision: Decision) -> str:
     names = {code: name for name, code in situation.footer_codes.items()}
     code = next((str(w.fields["Footer_Code"]) for w in decision.wants if w.page == SALE), "")
     return names.get(code, code)
-
-
-# ---- saved files ---------------------------------------------------------------------------------------------------
-
-
-def to_saved(past: Past) -> str:
-    """The sales as JSON. No name, card, phone or address; of a date of birth the month."""
-    sales = [{"day": one.day, "sale": _plain_sale(one.sale), "member": _plain_member(one.member)} for one in past.sales]
-    body = {"version": SAVED_VERSION, "sales": sales, "offers": [asdict(o) for o in past.offers]}
-    return json.dumps(body, indent=1, ensure_ascii=False, default=str) + "\n"
-
-
-def _plain_sale(sale: PostedSale) -> dict[str, Any]:
-    return {**asdict(sale), "member_card_no": "M" if sale.member_card_no else "", "sale_guid": ""}
-
-
-def _plain_member(member: Member | None) -> dict[str, Any] | None:
-    if member is None:
-        return None
-    born = member.date_of_birth
-    return {
-        "club_code": member.club_code, "scheme_code": member.scheme_code, "blocked": member.blocked,
-        "mobile_phone_no": "x" if member.mobile_phone_no.strip() else "",
-        "e_mail": "x" if member.e_mail.strip() else "",
-        "date_of_birth": born.replace(day=1) if born else None,
-    }  # fmt: skip
-
-
-def from_saved(text: str) -> Past:
-    """Read what to_saved wrote. Raises ValueError where it is not that."""
-    try:
-        body = json.loads(text)
-        if body["version"] != SAVED_VERSION:
-            raise ValueError(f"the sales were saved by another version ({body['version']})")
-        sales = [_past_sale(one) for one in body["sales"]]
-        return Past(sales, [_offer(o) for o in body["offers"]])
-    except (KeyError, TypeError, AttributeError) as wrong:
-        raise ValueError(f"these are no sales that `rules replay --save` has saved ({wrong})") from wrong
-
-
-def _past_sale(data: Mapping[str, Any]) -> PastSale:
-    sale = dict(data["sale"])
-    sale["posted_at"] = datetime.fromisoformat(sale["posted_at"]) if sale["posted_at"] else None
-    sale["gross_amount"] = _decimal(sale["gross_amount"])
-    sale["lines"] = tuple(JournalLine(**_amounts(line, _LINE_AMOUNTS)) for line in sale["lines"])
-    sale["discounts"] = tuple(PostedDiscount(d["offer_no"], _decimal(d["amount"])) for d in sale["discounts"])
-    member = data["member"]
-    if member is not None:
-        born = member["date_of_birth"]
-        member = Member("M", **{**member, "date_of_birth": date.fromisoformat(born) if born else None})
-    return PastSale(date.fromisoformat(data["day"]), PostedSale(**sale), member)
-
-
-_LINE_AMOUNTS = ("quantity", "price", "amount", "discount_amount", "periodic_discount_amount", "total_disc_amount")
-
-
-def _amounts(data: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: _decimal(value) if name in names else value for name, value in data.items()}
-
-
-def _offer(data: Mapping[str, Any]) -> Offer:
-    benefits = tuple(Benefit(_decimal(b["step"]), b["kind"], _decimal(b["value"])) for b in data["benefits"])
-    most = data["maximum_discount"]
-    return Offer(**{
-        **data, "amount_to_trigger": _decimal(data["amount_to_trigger"]), "items": tuple(data["items"]),
-        "benefits": benefits, "maximum_discount": None if most is None else _decimal(most),
-    })  # fmt: skip
-
-
-def _decimal(value: Any) -> Decimal:
-    number = parse_money(value)
-    if number is None:
-        raise ValueError(f"'{value}' is not an amount")
-    return number

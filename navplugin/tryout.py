@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, cast
 
 from navplugin.core.model import (
     Decision,
@@ -18,6 +17,7 @@ from navplugin.core.model import (
     Situation,
     Snapshot,
     StoreSettings,
+    WalletDiscount,
 )
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider
@@ -47,6 +47,9 @@ class _Remembered:
     def save_person(self, member_card_no: str, persona: Persona, now: datetime) -> None:
         """Nothing: a try leaves no trace."""
 
+    def remember_mapped(self, discounts: Iterable[WalletDiscount], now: datetime) -> None:
+        """Nothing either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -75,7 +78,7 @@ class Looker:
         if ledger is not None:
             ledger.company = company
         self.rules = RuleLedger(ledger, company) if ledger is not None else None
-        self._people = People(reader, loyalty, cast(Any, _Remembered(ledger)), clock)
+        self._people = People(reader, loyalty, _Remembered(ledger), clock)
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:

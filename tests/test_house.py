@@ -33,7 +33,7 @@ LAYERS = (
     ("navplugin.worker", "navplugin.watch", "navplugin.watchonly", "navplugin.settle", "navplugin.people",
      "navplugin.teller", "navplugin.presence", "navplugin.audit", "navplugin.uses", "navplugin.lanes",
      "navplugin.signup", "navplugin.publish", "navplugin.feeds", "navplugin.doctor",
-     "navplugin.shelf", "navplugin.past", "navplugin.tryout", "navplugin.replay"),
+     "navplugin.shelf", "navplugin.past", "navplugin.tryout", "navplugin.replay", "navplugin.replayfile"),
     ("navplugin.site", "navplugin.simulator", "navplugin.wiring"),
     ("navplugin.demo",),
     ("navplugin.cli", "navplugin.__main__", "navplugin"),

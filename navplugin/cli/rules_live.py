@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_problems, emit_table, fail, out
 from navplugin.cli.rules_shared import ConfigOption, OptionalFolder, good_rules, read_config, rules_folder
 from navplugin.core.errors import LedgerUnusable, Misconfigured, NavpluginError
-from navplugin.replay import Past, Replayed, from_saved, read_past, replay_sales, to_saved
+from navplugin.replay import Past, Replayed, read_past, replay_sales
+from navplugin.replayfile import from_saved, to_saved
 from navplugin.rulebook.explain import saved_of
 from navplugin.rulebook.load import Rulebook, load_rulebook
 from navplugin.site import Loaded, Site, load_site

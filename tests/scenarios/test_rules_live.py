@@ -195,7 +195,9 @@ def test_try_decides_on_open_sales_and_writes_nothing(server: Server, config: Pa
 def test_explain_reads_a_sale_from_nav(server: Server, config: Path) -> None:
     receipt = press(server, "check-in", member_card_no="M1003")["receipt_no"]
     press(server, "add-item", item_no="FLOWER")
-    told = run(config, "explain", receipt, "--live").stdout
+    done = run(config, "explain", receipt, "--live")
+    assert done.exit_code == 0, (done.output, done.exception)
+    told = done.stdout
     assert "AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)." in told
     assert "if Amount Short is >0: yes, Amount Short 25.00 meets >0" in told
     press(server, "add-item", item_no="VAPE")
@@ -227,7 +229,9 @@ def test_replay_adds_up_each_offer_and_lists_the_receipts_that_change(server: Se
     write(config, NO_FLOWER)
     words = ("--from", _days(day, -1), "--to", _days(day, 1))
     saved = config.parent / "sales.json"
-    told = json.loads(run(config, "replay", *words, "--save", str(saved), "--format", "json").stdout)
+    done = run(config, "replay", *words, "--save", str(saved), "--format", "json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
     assert told["sales"] == 3
     total = next(t for t in told["totals"] if t["coupon_code"] == "AP0001")
     assert (total["uses"], total["given"], total["kept_uses"], total["kept"]) == (2, "20.00", 1, "10.00")
