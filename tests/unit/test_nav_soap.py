@@ -19,6 +19,7 @@ from navplugin.core.errors import (
     NavpluginError,
     ProtocolError,
     Refused,
+    Retriable,
     UnknownOutcome,
 )
 from navplugin.core.model import Op
@@ -214,6 +215,20 @@ def test_an_option_that_nobody_knows_is_passed_on(scripted: Any) -> None:
 def test_an_answer_that_is_not_navs_is_named(scripted: Any, answer: bytes, why: str) -> None:
     with pytest.raises(ProtocolError, match=why):
         list(scripted(answer).rows(STATUS))
+
+
+LOCKED = (
+    '<Soap:Fault><faultcode xmlns:a="e">a:Microsoft.Dynamics.Nav.Types.Exceptions.NavCSideSQLLockTimeoutException'
+    "</faultcode><faultstring>Die Tabelle ist gesperrt.</faultstring></Soap:Fault>"
+)
+
+
+def test_a_fault_of_a_read_is_waited_out_and_never_a_refusal(scripted: Any) -> None:
+    """A till that posts holds the table locked: the worker's loop ends at a Refused that no decision asked for."""
+    nav = scripted(reply(500, envelope(LOCKED), "text/xml"))
+    with pytest.raises(ProtocolError, match=r"NavCSideSQLLockTimeoutException: Die Tabelle ist gesperrt\)") as caught:
+        list(nav.rows(STATUS))
+    assert isinstance(caught.value, Retriable)
 
 
 def test_sets_that_never_end_are_given_up(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
