@@ -290,3 +290,15 @@ def test_a_change_whose_sale_could_not_be_read_is_not_forgotten(server: Server, 
         sim(server, "DELETE", "/faults")
         watch.once()
     assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 2
+
+
+@pytest.mark.parametrize("fault", ["after", 500])
+def test_a_server_that_fails_at_every_batch_gets_its_rows_one_by_one(server: Server, site: Site, fault: Any) -> None:
+    """NAV 2018 may know no JSON batch; and an answer that is lost may hide one that was carried out."""
+    sim(server, "POST", "/faults", {"call": "nav.POST $batch", "fault": fault, "times": -1})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+    staged = sim(server, "GET", "/state")["staged"]
+    assert {r["Code"] for r in staged["AIQ_ReceiptFooter"]} == {f.code for f in site.footers["S0001"].values()}
+    (setup,) = (row for row in staged["AIQ_Setup"] if row["Store_No"] == "S0001")
+    assert setup["Footer_Unknown"] == site.footers["S0001"]["signup"].code
