@@ -126,6 +126,7 @@ class Worker:
         self._rechecked_at: datetime | None = None
         self._setup: _Setup | None = None
         self._told: set[str] = set()
+        self._refused: dict[tuple[object, ...], object] = {}
 
     def tick(self) -> TickReport:
         """One round. Raises Retriable when NAV itself is away, Fatal when this store group must stop."""
@@ -188,6 +189,7 @@ class Worker:
         wanted = self._again - self.lanes.busy
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
+            self._refused.clear()
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
             wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
         known = {s.receipt_no: s for s in changed}
@@ -340,7 +342,11 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; other failures end the turn."""
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that cannot
+        be written, holds up no other and is tried again now and then; other failures end the turn."""
+        row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, dict(effect.fields))
+        if self._refused.get(row) == content:
+            return False
         number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())
         try:
             self.writer.write(effect)
@@ -350,6 +356,10 @@ class Worker:
             outcome = "there-already"
         except (Conflict, Missing):
             outcome = "conflict"
+        except (Skippable, ProtocolError) as problem:
+            outcome = type(problem).__name__
+            self._refused[row] = content
+            self._say_once(f"receipt {receipt_no}: {problem}")
         except NavpluginError as problem:
             self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
             raise
