@@ -342,8 +342,8 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that cannot
-        be written, holds up no other and is tried again now and then; other failures end the turn."""
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
+        cannot be written, holds up no other and is tried again now and then; other failures end the turn."""
         row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, dict(effect.fields))
         if self._refused.get(row) == content:
             return False
@@ -359,7 +359,7 @@ class Worker:
         except (Skippable, ProtocolError) as problem:
             outcome = type(problem).__name__
             self._refused[row] = content
-            self._say_once(f"receipt {receipt_no}: {problem}")
+            self._say_once(f"receipt {sale.receipt_no}: {problem}")
         except NavpluginError as problem:
             self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
             raise
