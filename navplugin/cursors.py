@@ -37,27 +37,36 @@ class MarkCursor:
 
     start: int = 0
     _reached: list[tuple[datetime, int]] = field(default_factory=list)
+    _read_at: datetime | None = None
+    _looks_back: bool = False
     _looked_back_at: datetime | None = None
 
     def after(self, now: datetime) -> int:
         """Ask for rows with a greater mark. The newest row known is always among them: an empty answer means that it
-        was deleted or that the database is an older copy; begin anew with `restart`."""
-        window = RECENT
-        if self._looked_back_at is None or now - self._looked_back_at >= LONGEST_EVERY:
-            window, self._looked_back_at = LONGEST, now
-        return max(0, self._known_at(now - window) - 1)
+        was deleted or that the database is an older copy; begin anew with `restart`.
+
+        The stretch lies before the last answer, not before now: what was on its way when NAV was lost has come since.
+        """
+        since = LONGEST_EVERY if self._looked_back_at is None else now - self._looked_back_at
+        self._looks_back = not timedelta(0) <= since < LONGEST_EVERY
+        last = min(now, self._read_at or now)
+        return max(0, self._known_at(last - (LONGEST if self._looks_back else RECENT)) - 1)
 
     def take(self, marks: Iterable[int], now: datetime) -> None:
         """What the answer held, once it is safe to read on from there."""
+        self._read_at = now
+        if self._looks_back:
+            self._looked_back_at = now
         newest = max(marks, default=0)
         if newest > (self._reached[-1][1] if self._reached else self.start):
             self._reached.append((now, newest))
         while len(self._reached) > 1 and self._reached[1][0] <= now - LONGEST:
-            del self._reached[0]
+            # A clock that is set back makes all others look late: the poll begins here then.
+            self.start = self._reached.pop(0)[1]
 
     def restart(self) -> None:
         """Forget all marks: the next read begins with the first row."""
-        self.start, self._reached, self._looked_back_at = 0, [], None
+        self.start, self._reached, self._read_at, self._looked_back_at = 0, [], None, None
 
     def safe(self, now: datetime) -> int:
         """Where a later cursor may start: what was known before anything that may still be on its way."""

@@ -151,7 +151,7 @@ def predict(
     basket: Sequence[BasketLine],
     offers: Iterable[Offer],
     picked: Iterable[str],
-    terms: Terms = Terms(),
+    terms: Terms = USUAL,
     occasion: Occasion | None = None,
 ) -> Prediction:
     """What [Total] gives. picked: the coupon codes on the sale in pick order, as often as each is there.
@@ -184,7 +184,7 @@ def would_give(
     basket: Sequence[BasketLine],
     offers: Sequence[Offer],
     picked: Sequence[str],
-    terms: Terms = Terms(),
+    terms: Terms = USUAL,
     occasion: Occasion | None = None,
 ) -> Given | None:
     """What this coupon code would give on the basket now, after what is picked; None where no offer has the code.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from navplugin.core.errors import NavpluginError
-from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet
+from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
 from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
-from navplugin.ledger import SqlLedger
 from navplugin.teller import Purse
 
 log = logging.getLogger("navplugin.aiq")
@@ -30,10 +31,26 @@ class Answer:
     wallet_known: bool
 
 
+class Memory(Protocol):
+    """What is remembered of people: the ledger, or nothing where only a look is taken."""
+
+    def person(self, member_card_no: str) -> Persona | None:
+        """What AIQ last said of this member."""
+        ...
+
+    def save_person(self, member_card_no: str, persona: Persona, now: datetime) -> None:
+        """Remember AIQ's answer."""
+        ...
+
+    def remember_mapped(self, discounts: Iterable[WalletDiscount], now: datetime) -> None:
+        """Coupon codes that AIQ's discounts bear."""
+        ...
+
+
 class People:
     """Caches NAV members and AIQ answers; logs once when AIQ is lost and once when it is back."""
 
-    def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: SqlLedger, clock: Clock) -> None:
+    def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: Memory, clock: Clock) -> None:
         self.reader, self.loyalty, self.ledger, self.clock = reader, loyalty, ledger, clock
         self._members: dict[str, tuple[datetime, Member | None]] = {}
         self._wallets: dict[str, tuple[datetime, Wallet | None]] = {}

@@ -11,12 +11,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Situation
+from navplugin.core.errors import Misconfigured
+from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
 from navplugin.lanes import Lanes, YieldingLoyalty
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.rules import RuleLedger, RuleSet
 from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.inspector import NavInspector
@@ -24,15 +27,19 @@ from navplugin.nav.reader import NavReader
 from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
 from navplugin.nav.writer import NavWriter as NavAdapter
+from navplugin.past import Past
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.durable import DurableMatcher
 from navplugin.rulebook.explain import trace_to_json
-from navplugin.rulebook.load import Rulebook
+from navplugin.rulebook.load import Rulebook, load_rulebook, name_of
+from navplugin.ruletest import run_cases
 from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
+from navplugin.shelf import RuleShelf
 from navplugin.site import Site
+from navplugin.tryout import Looker
 from navplugin.watch import Watch
 from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
 from navplugin.wire import read_server_time
@@ -86,7 +93,12 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         yielding = YieldingLoyalty(loyalty, lanes.turn)
         cashbox = Cashbox(ledger, yielding, clock, policies(profile))
-        worker = Worker(_company(site, matcher), reader, writer, yielding, ledger, cashbox, clock, lanes)
+        rules = RuleLedger(ledger, nav["company"])
+        if watch_only:
+            _copy_published(site, rules)
+        shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
+        company = _company(site, matcher, shelf, Past(reader, rules, clock))
+        worker = Worker(company, reader, writer, yielding, ledger, cashbox, clock, lanes)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
         lanes.close()
@@ -112,6 +124,26 @@ def doctor_tools(site: Site) -> Tools:
         return open_ledger(site, must_exist=True)
 
     return Tools(open_nav, lambda: connect_aiq(site, clock), ledger, server_time, clock)
+
+
+@contextmanager
+def look_into(site: Site) -> Iterator[Looker]:
+    """Reading only: for `rules try`, `explain --live` and `replay`. The ledger is read where there is one."""
+    profile, clock = site.profile, SystemClock()
+    reader, _ = connect(nav_settings(site))
+    ledger = open_ledger(site, must_exist=True) if site.ledger.is_file() else None
+    stores = {no: profile.store_settings(no) for no in profile.stores}
+    try:
+        loyalty, company = connect_aiq(site, clock), profile.nav["company"]
+        yield Looker(reader, loyalty, ledger, company, stores, footer_codes(site), clock)
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+def footer_codes(site: Site) -> dict[str, dict[str, str]]:
+    """By Store No., then by template name: the code of the footer in NAV."""
+    return {no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()}
 
 
 def open_reader(site: Site) -> JournalReader:
@@ -212,18 +244,64 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
     }
 
 
-def _company(site: Site, matcher: Matcher) -> Company:
-    books: dict[str, Rulebook] = {no: site.rulebook.for_store(no) for no in site.profile.stores}
+def _copy_published(site: Site, rules: RuleLedger) -> None:
+    """A worker that only watches has a ledger of its own; it decides by the rules that are in force at its start."""
+    if not site.ledger.is_file():
+        return
+    ledger = SqlLedger(site.ledger, must_exist=True)
+    try:
+        published = RuleLedger(ledger, rules.company).in_force()
+    finally:
+        ledger.close()
+    mine = rules.in_force()
+    if published is not None and (mine is None or mine.hash != published.hash):
+        rules.publish(published)
 
+
+def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rulebook, int]:
+    """The published rules and their number; where nothing was ever published, those of the folder, which are published
+    then. Raises Misconfigured where neither can be used."""
+    published = rules.in_force()
+    if published is not None:
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files], None)
+        if book is not None:
+            _say_what_waits(site, published.hash)
+            return book, published.number
+        log.error("the published rules %s cannot be read by this version; taking those of the folder", published.hash)
+    book = site.rules.book
+    if book is None:
+        raise Misconfigured("the rules have errors, and none are published: navplugin rules check", system="rules")
+    tested = run_cases(book, site.rules.cases, [BuiltinMatcher()])
+    if has_errors(tested.problems):
+        raise Misconfigured(f"a case beside the rules fails: {sorted(tested.problems)[0].headline()}", system="rules")
+    files = [(name_of(path), data) for path, data in site.rules.files]
+    first = RuleSet(book.hash, clock.now(), "worker", "first start", len(book.rules), tested.cases, files)
+    return book, rules.publish(first)
+
+
+def _say_what_waits(site: Site, in_force: str) -> None:
+    book = site.rules.book
+    if book is None:
+        log.error("the rules in the folder have errors; rules %s stay in force: navplugin rules check", in_force)
+    elif book.hash != in_force:
+        log.warning("the folder holds rules %s, in force are rules %s: navplugin rules apply", book.hash, in_force)
+
+
+def _company(site: Site, matcher: Matcher, shelf: RuleShelf, past: Past) -> Company:
     def decide_for(situation: Situation) -> Decision:
-        return decide(books[situation.store.store_no], situation, matcher)
+        return decide(shelf.rules_for(situation.snapshot.sale, situation.store.store_no).book, situation, matcher)
+
+    def history_of(sale: Sale, store: StoreSettings) -> History:
+        return past.gather(sale, store, shelf.rules_for(sale, store.store_no).sources)
 
     return Company(
         name=site.profile.nav["company"],
         stores={no: site.profile.store_settings(no) for no in site.profile.stores},
-        footer_codes={no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()},
+        footer_codes=footer_codes(site),
         decide=decide_for,
         save_trace=trace_to_json,
+        history=history_of,
+        note=past.note,
         setup_lifetime=timedelta(seconds=site.profile.worker["setup-seconds"]),
     )
 

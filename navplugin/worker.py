@@ -24,6 +24,7 @@ from navplugin.core.model import (
     Decision,
     Effect,
     End,
+    History,
     LoyaltyStatus,
     Offer,
     Op,
@@ -59,6 +60,7 @@ class Company:
     """A store group: what the tick needs to know of one NAV company.
 
     decide: the pure rulebook, from a situation to a decision. save_trace: turns a decision into text for the ledger.
+    history: what happened before a sale, as far as its rules ask. note: is told each row that was written.
     setup_lifetime: how old offers and AIQ Signup Terms may be when a sale is decided.
     """
 
@@ -67,6 +69,8 @@ class Company:
     footer_codes: Mapping[str, Mapping[str, str]]
     decide: Callable[[Situation], Decision]
     save_trace: Callable[[Situation, Decision], str]
+    history: Callable[[Sale, StoreSettings], History] = lambda sale, store: History()
+    note: Callable[[Sale, Effect], None] = lambda sale, effect: None
     setup_lifetime: timedelta = timedelta(seconds=15)
 
 
@@ -122,6 +126,7 @@ class Worker:
         self._rechecked_at: datetime | None = None
         self._setup: _Setup | None = None
         self._told: set[str] = set()
+        self._refused: dict[tuple[object, ...], object] = {}
 
     def tick(self) -> TickReport:
         """One round. Raises Retriable when NAV itself is away, Fatal when this store group must stop."""
@@ -136,7 +141,6 @@ class Worker:
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
-            self._again.discard(receipt)
             self._seen[receipt] = snapshot.sale.change_mark
             jobs[receipt] = partial(self._process, snapshot)
         for receipt, outcome in self.lanes.run(jobs):
@@ -158,18 +162,14 @@ class Worker:
     def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
         """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
         try:
-            return self.reader.read_snapshots(sales)
-        except ProtocolError:
-            if len(sales) == 1:
-                raise
-        found: list[Snapshot] = []
-        for sale in sales:
-            try:
-                found += self.reader.read_snapshots([sale])
-            except ProtocolError as problem:
-                self._say_once(f"receipt {sale.receipt_no}: {problem}")
-                report.failures.append(str(problem))
-                self._again.add(sale.receipt_no)
+            found = self.reader.read_snapshots(sales)
+        except ProtocolError as problem:
+            if len(sales) > 1:
+                return [one for sale in sales for one in self._snapshots([sale], report)]
+            self._say_once(f"receipt {sales[0].receipt_no}: {problem}")
+            report.failures.append(str(problem))
+            return []
+        self._again -= {sale.receipt_no for sale in sales}
         return found
 
     def _save_mark(self) -> None:
@@ -185,9 +185,11 @@ class Worker:
         now = self.clock.now()
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
+        self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
         wanted = self._again - self.lanes.busy
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
+            self._refused.clear()
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
             wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
         known = {s.receipt_no: s for s in changed}
@@ -242,7 +244,7 @@ class Worker:
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
         effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
-        done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
+        done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
             self._again |= self.returns.note(snapshot, store)
@@ -286,6 +288,7 @@ class Worker:
             offers=self._read_setup().offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
+            history=self.company.history(sale, store),
             present=self.pins.is_present(snapshot),
             no_discount_items=self._read_setup().no_discount_items,
         )
@@ -338,16 +341,25 @@ class Worker:
             fields.update(Status="Failed", Error_Text=why)
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
-    def _carry_out(self, receipt_no: str, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; other failures end the turn."""
-        number = self.ledger.begin_effect(receipt_no, effect, self.clock.now())
+    def _carry_out(self, sale: Sale, effect: Effect) -> bool:
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
+        cannot be written, holds up no other and is tried again now and then; other failures end the turn."""
+        row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, dict(effect.fields))
+        if self._refused.get(row) == content:
+            return False
+        number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())
         try:
             self.writer.write(effect)
+            self.company.note(sale, effect)
             outcome = "done"
         except AlreadyThere:
             outcome = "there-already"
         except (Conflict, Missing):
             outcome = "conflict"
+        except (Skippable, ProtocolError) as problem:
+            outcome = type(problem).__name__
+            self._refused[row] = content
+            self._say_once(f"receipt {sale.receipt_no}: {problem}")
         except NavpluginError as problem:
             self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
             raise

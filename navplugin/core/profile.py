@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -111,6 +112,13 @@ def _zone(value: str) -> str:
     return value
 
 
+def _clock_time(value: str) -> str:
+    try:
+        return value and time.fromisoformat(value).strftime("%H:%M")
+    except ValueError as wrong:
+        raise BadValue("a time of day such as 21:00") from wrong
+
+
 def _precision(value: str) -> Decimal:
     number = parse_money(value)
     if number is None or not 0 < number <= 1:
@@ -168,6 +176,7 @@ STORE = (
     Setting("name", _text, "", "name on the receipt"),
     Setting("time-zone", _zone, None, "time zone of the store"),
     Setting("language", _text, "en", "language of prompts and texts"),
+    Setting("closing-time", _clock_time, "", "when the store closes, 21:00; for the fact Minutes To Closing"),
     Setting("aiq-store", _text, "", "name of the store in AIQ"),
     Setting("pin", _on_off, False, "whether a PIN sent to the member opens the wallet"),
     Setting("consent-covers", _consent, frozenset({"loyalty"}), "what the AIQ Signup Terms cover: loyalty, sms, email"),
@@ -219,6 +228,7 @@ class Profile:
             time_zone=v["time-zone"],
             language=v["language"],
             aiq_store=v["aiq-store"],
+            closing_time=v["closing-time"],
             wallet_url=v["wallet-url"] or WALLET_LINK.format(uid=self.aiq["uid"]),
             signup_url=v["signup-url"] or SIGNUP_LINK.format(uid=self.aiq["uid"]),
             receipt_width=int(v["receipt-width"]),

@@ -22,6 +22,8 @@ from navplugin.core.errors import (
 from navplugin.nav.channel import Channel, Request, Response, problem_of, seconds
 
 _NOT_PUBLISHED = ("BadRequest_ResourceNotFound", "Internal_CompanyNotFound")
+_INSIDE = ("Internal_", "Application_")
+"""Begin the codes of what went wrong inside NAV: its data and its triggers, not our request."""
 
 
 def refusal(channel: Channel, request: Request, response: Response) -> NavpluginError:
@@ -52,7 +54,8 @@ def _sort(request: Request, status: int, code: str, advice: str) -> tuple[type[N
     """The class of a refusal, and what to do."""
     if status in (401, 403):
         return AuthFailed, f"NAV refuses the sign-in ({status}); {advice}"
-    if status in (429, 503) or (request.reads and status in (408, 504)):
+    waits = (408, 409, 502, 504)  # 409: a posting holds the table locked (nav-webservices.md 11)
+    if status in (429, 503) or code == "Internal_TenantUnavailable" or (request.reads and status in waits):
         return Busy, f"NAV is busy ({status}); it is asked again later"
     if status == 405 and request.reads:
         return Misconfigured, "NAV answers no such request (405); check that OData is switched on for this server"
@@ -62,9 +65,13 @@ def _sort(request: Request, status: int, code: str, advice: str) -> tuple[type[N
         return _failed(request, status, code)
     if code == "SkipTokenIsNoLongerValid":
         return Busy, "NAV has forgotten where the page began; it is read again later"
-    if code in _NOT_PUBLISHED or (request.reads and status != 404) or (status == 404 and request.method == "POST"):
-        text = f"NAV does not know this page, field or company ({status} {code})"
-        return Misconfigured, f"{text}; publish the page as declared and check the company's name"
+    inside = code.startswith(_INSIDE)
+    if code in _NOT_PUBLISHED or (request.reads and status != 404 and code.startswith("BadRequest")):
+        return Misconfigured, _unknown_to_nav(status, code)
+    if request.reads and (status != 404 or (inside and _is_of_rows(request))):
+        return ProtocolError, f"NAV failed inside the page ({status} {code}); look into the server's log"
+    if status == 404 and request.method == "POST":
+        return (Refused, f"NAV refuses (404 {code})") if inside else (Misconfigured, _unknown_to_nav(status, code))
     if status == 404:
         return _not_found(request)
     return _no_to_a_write(request, status, code)
@@ -87,9 +94,19 @@ def _no_to_a_write(request: Request, status: int, code: str) -> tuple[type[Navpl
 
 
 def _not_found(request: Request) -> tuple[type[NavpluginError], str]:
-    if request.reads and "(" not in request.url.rpartition("/")[2]:
+    if request.reads and _is_of_rows(request):
         return Misconfigured, "NAV does not know this page; publish it as a web service under this name (404)"
     return Missing, "NAV has no such row any more"
+
+
+def _is_of_rows(request: Request) -> bool:
+    """Whether a read asks for a set of rows, not for one by its key."""
+    return "(" not in request.url.rpartition("/")[2]
+
+
+def _unknown_to_nav(status: int, code: str) -> str:
+    text = f"NAV does not know this page, field or company ({status} {code})"
+    return f"{text}; publish the page as declared and check the company's name"
 
 
 def _error_of(document: Any) -> tuple[str, str]:

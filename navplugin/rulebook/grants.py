@@ -14,6 +14,8 @@ from navplugin.rulebook.facts.texts import built_in, one_line
 from navplugin.rulebook.verbs.base import GRANTS, TEXT_LENGTH, Draft
 
 DESCRIPTION_LENGTH = 50
+GIVES_NOTHING = "the offer gives nothing"
+"""How the reason of a grant begins that no rule blocks."""
 
 
 def why_no_wallet(look: Look, draft: Draft) -> str:
@@ -95,7 +97,7 @@ def gives_nothing(look: Look) -> tuple[str, str]:
         return "", ""
     text = _NOTHING.get(given.why)
     said = text.render(look) if text else f"{given.reason}."
-    return one_line(said, TEXT_LENGTH), f"the offer gives nothing: {given.reason}"
+    return one_line(said, TEXT_LENGTH), f"{GIVES_NOTHING}: {given.reason}"
 
 
 _BY_AMOUNT = (Nothing.BELOW, Nothing.NOTHING_LEFT, Nothing.ROUNDED_AWAY)

@@ -6,7 +6,7 @@ import base64
 import io
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,36 +14,18 @@ from typing import Any
 
 import pytest
 
-from navplugin.demo.stage import KEY_VARIABLE, profile_text
+from navplugin.demo.stage import profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.figures import read_figures
 from navplugin.mismatch import compare
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
-from navplugin.simulator.world import load_world
 from navplugin.site import Site, defaults_folder, load_site
 from navplugin.wiring import wire
 from tests.scenarios.test_watch import sim
 from tests.unit.test_cli import navplugin
 
 Press = Callable[..., Any]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path / "simulator")
-    load_world(opened, None)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv(KEY_VARIABLE, "demo-key")
-    one = Server(state)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -102,6 +84,8 @@ def scanned(slip: dict[str, Any]) -> str:
 def test_print_reprint_and_preview_read_the_same_frozen_rows(server: Server, tmp_path: Path, press: Press) -> None:
     profile, place = site_with(server, tmp_path)
     receipt = sell(press, place, "M1003")
+    code, out, err = navplugin("receipt", "preview", "--receipt", receipt, "--config", str(profile))
+    assert (code, f"Receipt {receipt} will print WALLET-" in out) == (0, True), err
     slip = press("pay")["slip"]
     frozen = place.footers["S0001"]["wallet"].code
     assert scanned(slip) == "https://lab.alpineiq.com/wallet/1234"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,33 +12,14 @@ from typing import Any
 import pytest
 import requests
 
-from navplugin.core.errors import AuthFailed, LedgerUnusable, ProtocolError, Unreachable
+from navplugin.core.errors import AuthFailed, LedgerUnusable, ProtocolError, Retriable, Unreachable
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State, _Stored
-from navplugin.simulator.world import load_world
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    """What NAV and AIQ hold: the demo's world."""
-    opened = State(tmp_path / "simulator")
-    load_world(opened, None)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    """NAV and AIQ."""
-    one = Server(state)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -174,6 +155,8 @@ def test_a_sale_that_cannot_be_read_holds_up_no_other(server: Server, site: Site
         watch.once()
         rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
         assert {r["Receipt_No"] for r in rows} == {good}
+        for _ in range(3):  # alone at last: NAV is not lost, the poll does not slow down
+            assert watch.worker.tick().failures == ["a row makes no sense"]
         watch.worker.reader.read_snapshots = read  # type: ignore[method-assign]
         watch.once()
     rows = sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]
@@ -268,3 +251,79 @@ def test_a_nav_database_that_is_an_older_copy_is_read_from_its_first_row(server:
         sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
         watch.once()
     assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 1
+
+
+@pytest.mark.parametrize("page", ["AIQ_POSJournalLines", "AIQ_POSStatus"])
+def test_a_change_whose_sale_could_not_be_read_is_not_forgotten(server: Server, site: Site, page: str) -> None:
+    """The poll has the change and has moved on, then NAV is lost for longer than any overlap."""
+    clock = ScriptedClock(datetime.now(UTC))
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        watch.worker.clock = clock
+        watch.worker.reader.transport.patience.sleep = lambda _: None  # type: ignore[attr-defined]
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+        sim(server, "POST", "/till/P0002/check-in", {"member_card_no": "M1001"})
+        sim(server, "POST", "/faults", {"call": f"nav.GET {page}", "fault": 503, "times": -1})
+        for _ in range(40):
+            with pytest.raises(Retriable):
+                watch.worker.tick()
+            clock.advance(seconds=30)
+        sim(server, "DELETE", "/faults")
+        watch.once()
+    assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 2
+
+
+@pytest.mark.parametrize("fault", ["after", 500])
+def test_a_server_that_fails_at_every_batch_gets_its_rows_one_by_one(server: Server, site: Site, fault: Any) -> None:
+    """NAV 2018 may know no JSON batch; and an answer that is lost may hide one that was carried out."""
+    sim(server, "POST", "/faults", {"call": "nav.POST $batch", "fault": fault, "times": -1})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+    staged = sim(server, "GET", "/state")["staged"]
+    assert {r["Code"] for r in staged["AIQ_ReceiptFooter"]} == {f.code for f in site.footers["S0001"].values()}
+    (setup,) = (row for row in staged["AIQ_Setup"] if row["Store_No"] == "S0001")
+    assert setup["Footer_Unknown"] == site.footers["S0001"]["signup"].code
+
+
+def test_a_row_that_nav_refuses_holds_up_no_other_and_fills_no_ledger(server: Server, site: Site) -> None:
+    no = {"call": "nav.POST AIQ_POSStatus", "fault": 400, "code": "Application_DialogException", "times": -1}
+    sim(server, "POST", "/faults", no)
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        for _ in range(20):
+            watch.worker.tick()
+        with watch.worker.ledger._engine.connect() as connection:
+            query = "select count(*) from effect where page = 'AIQ_POSStatus'"
+            tries = connection.exec_driver_sql(query).scalar_one()
+        assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]) == 3
+        assert tries == 1
+        sim(server, "DELETE", "/faults")
+        watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(seconds=31))
+        watch.once()
+    assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 1
+
+
+def test_nav_is_asked_no_sooner_than_it_wants(server: Server, site: Site) -> None:
+    busy = {"call": "nav.GET", "fault": 503, "retry_after": 90, "times": -1}
+    pause = rounds(lambda: sim(server, "POST", "/faults", busy), lambda: None)
+    with wire(site, pause) as watch:
+        watch.forever()
+    assert pause.waits[1:] == [90.0, 90.0]  # type: ignore[attr-defined]
+
+
+def test_rows_that_nav_refuses_in_between_do_not_end_the_loop(server: Server, site: Site) -> None:
+    def empty_and_refuse() -> None:
+        sim(server, "POST", "/reset")
+        no = {"call": "nav.POST AIQ_ReceiptFooter", "fault": 400, "code": "Application_DialogException", "times": -1}
+        sim(server, "POST", "/faults", no)
+        sim(server, "POST", "/faults", {"call": "nav.POST $batch", "fault": 404, "times": -1})
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1001"})
+        clock.advance(seconds=3)
+
+    clock = ScriptedClock()
+    pause = rounds(empty_and_refuse, lambda: sim(server, "DELETE", "/faults"), lambda: None)
+    with wire(site, pause) as watch:
+        watch.clock = clock
+        watch.forever()
+    assert len(pause.waits) == 4  # type: ignore[attr-defined]

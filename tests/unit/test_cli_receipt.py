@@ -112,6 +112,23 @@ def test_the_store_of_a_profile_gives_width_links_and_code_page(tmp_path: Path) 
     assert b"\x1dv0" not in commands.read_bytes(), "this printer draws QR codes itself"
 
 
+def test_a_printer_without_pictures_gets_the_address_alone(tmp_path: Path) -> None:
+    profile, commands = tmp_path / "site.ini", tmp_path / "x.bin"
+    profile.write_text(profile_text("http://127.0.0.1:9", {}) + "qr-mode = TextOnly\n", "utf-8")
+    code, out, err = preview("wallet", "--config", str(profile), "--escpos", str(commands))
+    assert code == 0, err
+    assert "█" not in out
+    assert b"https://lab.alpineiq.com/wallet/1234" in commands.read_bytes()
+    assert not any(command in commands.read_bytes() for command in (b"\x1dv0", b"\x1d(k"))
+
+
+def test_paper_and_width_that_do_not_fit_are_refused_by_check(tmp_path: Path) -> None:
+    profile = tmp_path / "site.ini"
+    profile.write_text(profile_text("http://127.0.0.1:9", {}) + "receipt-width = 48\npaper-mm = 58\n", "utf-8")
+    code, out, _ = navplugin("check", str(profile))
+    assert (code, "receipt-width = 48 does not fit on paper-mm = 58" in out) == (1, True)
+
+
 def test_nav_that_is_away_is_exit_code_2(tmp_path: Path) -> None:
     profile = tmp_path / "site.ini"
     profile.write_text(profile_text("http://127.0.0.1:9", {}), "utf-8")

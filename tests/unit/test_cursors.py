@@ -29,15 +29,36 @@ def test_a_mark_that_comes_seconds_late_is_asked_for_whatever_its_number() -> No
 def test_the_newest_row_is_always_asked_for_so_that_an_empty_answer_tells() -> None:
     cursor = MarkCursor()
     cursor.take([100], NOON)
+    cursor.take([100], NOON + 2 * LONGEST)
     assert cursor.after(NOON + 3 * LONGEST) == 99
 
 
 def test_once_a_minute_a_long_operation_is_looked_for() -> None:
-    cursor = MarkCursor()
-    for second in range(0, 601, 30):
+    cursor, asked = MarkCursor(), {}
+    for second in range(0, 721, 20):
+        asked[second] = cursor.after(later(second))
         cursor.take([1000 + second], later(second))
-    asked = [cursor.after(later(600 + second)) for second in (0, 20, 40, 61)]
-    assert asked == [0, 1539, 1569, 0]
+    assert [asked[second] for second in (600, 620, 640, 660)] == [0, 1539, 1559, 0]
+
+
+def test_a_mark_on_its_way_when_nav_was_lost_is_asked_for_however_long_that_was() -> None:
+    cursor = MarkCursor()
+    for second in range(0, 7200, 30):
+        cursor.after(later(second))
+        cursor.take([1000 + second], later(second))
+    back = later(7170) + timedelta(hours=2)
+    assert cursor.after(back) < 1000 + 7170 - 800, "a posting that began 13 minutes before the last answer"
+    assert cursor.after(back) == cursor.after(later(7200)), "a poll that gets no answer changes nothing"
+    cursor.take([1000 + 7170], back)
+    assert cursor.after(back + timedelta(seconds=1)) == 1000 + 7170 - 1
+
+
+def test_a_clock_that_is_set_back_widens_the_poll_by_minutes_and_not_to_the_first_row() -> None:
+    cursor = MarkCursor()
+    for second in range(0, 7200, 30):
+        cursor.after(later(second))
+        cursor.take([1000 + second], later(second))
+    assert 1000 + 7200 - 2 * LONGEST.total_seconds() < cursor.after(later(3600)) < 1000 + 7170 - 800
 
 
 def test_a_later_cursor_starts_before_what_may_still_be_on_its_way() -> None:

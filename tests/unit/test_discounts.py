@@ -203,6 +203,12 @@ def test_a_minimum_may_be_judged_before_or_after_other_discounts() -> None:
     assert one(line, offer(trigger="100"), AFTER).amount == ZERO
 
 
+def test_before_counts_each_line_as_it_is_rung_up() -> None:
+    """Quantity times price at the currency's precision: the journal has no finer amounts."""
+    lines = [BasketLine(n, "I", D("0.335"), D("0.34")) for n in range(3)]
+    assert one(lines, offer(value="1", trigger="1.02")).amount == D(1)
+
+
 def test_the_whole_sale_is_compared_with_the_step_also_what_the_offer_does_not_cover() -> None:
     steps = (Benefit(D(100), "amount", D(50)),)
     given = one(basket("80", "20"), offer(lines=(OfferLine("Item", "I2"),), benefits=steps))

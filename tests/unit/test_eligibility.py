@@ -15,7 +15,8 @@ from navplugin.discounts import Given, Nothing
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.facts import FACTS, look_at
-from tests.unit.rule_sales import sale, shipped, want
+from navplugin.rulebook.sentences import explain
+from tests.unit.rule_sales import RULES, book_of, sale, shipped, want
 
 D = Decimal
 LINES = ("line A = 75.00 in FLOWER", "line B = 50.00 less 5.00 in VAPE")
@@ -147,3 +148,32 @@ def test_validity_is_that_of_the_stores_own_clock() -> None:
     assert gives(denver, "AP0001").amount == D(10)
     utc = replace(situation, store=replace(situation.store, time_zone="UTC"))
     assert gives(utc, "AP0001").why is Nothing.VALIDITY
+
+
+def test_the_rule_for_no_code_while_unknown_stands_in_the_shipped_file_and_does_so() -> None:
+    """rules/footer.ini, as a store would take the marks off; what-users-expect.md 50."""
+    text = (RULES / "footer.ini").read_text("utf-8")
+    rule = text[text.index("# [Footer: none") :].replace("# ", "")
+    book = book_of(text[: text.index("# A store that")] + rule)
+    footers = {}
+    for status in ("Member", "Unknown", "Several", "no answer"):
+        found = want(decide(book, sale(f"loyalty = {status}"), BuiltinMatcher()), "AIQ_Sale")
+        footers[status] = found.fields["Footer_Code"].partition("-")[0] if found else "as it is"
+    assert footers == {"Member": "WALLET", "Unknown": "SIGNUP", "Several": "SIGNUP", "no answer": ""}
+
+
+def sentences(situation: Situation) -> str:
+    return "\n".join(s.text for s in explain(situation, decide(shipped(), situation, BuiltinMatcher())))
+
+
+def test_explain_names_the_offer_and_the_reason() -> None:
+    situation = with_offer(sale(*LINES, TEN), "AP0001", club="GOLD")
+    number = situation.offers[0].offer_no
+    said = f"AP0001 not offered: Not for this member. (the offer gives nothing: {number} is for members of club GOLD)"
+    assert said in sentences(situation)
+
+
+def test_explain_says_when_less_than_promised_comes_off() -> None:
+    situation = with_offer(sale(*LINES, HUNDRED), "AP0004", lines=(OfferLine("Item", "A"),))
+    assert "AP0004 offered: 100.00 off for 500 points, on the sale as it is 75.00." in sentences(situation)
+    assert "AP0004 offered: 100.00 off for 500 points." in sentences(sale(*LINES, HUNDRED))

@@ -14,7 +14,7 @@ from navplugin.receipts.escpos import escpos_page, footer_escpos
 from navplugin.receipts.layout import FooterLine
 from navplugin.receipts.paper import DOTS, WIDTHS, Paper
 from navplugin.receipts.picture import EDGE, footer_png
-from navplugin.receipts.qr import symbol
+from navplugin.receipts.qr import qr_png, symbol
 from navplugin.receipts.samples import SAMPLE
 from tests.unit.test_receipts import NAMES, lines_of, shipped
 
@@ -146,3 +146,25 @@ def test_wide_letters_are_twice_as_wide_and_bold_ones_blacker() -> None:
     plain, line = ink(FooterLine("Text", "HHHH")), FooterLine("Text", "HHHH", bold=True)
     assert ink(replace(line, bold=False, wide=True))[0] > 1.8 * plain[0]
     assert ink(line)[1] > 1.15 * plain[1]
+
+
+@pytest.mark.parametrize(
+    "data", [b"no picture", b"\x89PNG\r\n\x1a\n", qr_png(symbol(SAMPLE.signup_url, 576))[:90], b"GIF89a"]
+)  # fmt: skip
+def test_a_damaged_picture_in_nav_gives_way_to_the_link(data: bytes) -> None:
+    line = FooterLine("Image", payload=SAMPLE.wallet_url, data=data)
+    image = Image.open(io.BytesIO(footer_png([line], PAPER)))
+    assert decoded(image) == [SAMPLE.wallet_url]
+    assert decoded(with_white(raster(footer_escpos([line], PAPER, "cp437")))) == [SAMPLE.wallet_url]
+
+
+def test_without_picture_and_link_the_rest_prints() -> None:
+    lines = [FooterLine("Image", data=b"no picture"), FooterLine("Text", "Thank you")]
+    assert b"Thank you" in footer_escpos(lines, PAPER, "cp437")
+    assert footer_png(lines, PAPER)
+
+
+def test_a_picture_that_was_made_for_wider_paper_is_drawn_anew() -> None:
+    url = "https://a.example/" + "x" * 232
+    line = FooterLine("Image", payload=url, data=qr_png(symbol(url, 576)))
+    assert decoded(Image.open(io.BytesIO(footer_png([line], Paper(58, 32))))) == [url]

@@ -119,8 +119,10 @@ def test_explain_reads_the_last_decision_of_a_receipt(config: Path) -> None:
     assert f"rules {shipped().hash}, matcher builtin." in done.output
     only = json.loads(run("explain", RECEIPT, "--config", str(config), "--coupon", "AP0004", "--format", "json").output)
     assert only["sentences"] == ["AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)."]
-    assert any(line.startswith("[Enough points] on wallet, AP0004: no") for line in only["rules"])
-    assert "[Ask to sign up] on check-in: no" in run("explain", RECEIPT, "--config", str(config), "--rules").output
+    seen = next(r for r in only["rules"] if r["rule"] == "Enough points")
+    assert (seen["subject"], seen["verdict"], seen["conditions"][0]["value"]) == ("AP0004", "no", "0")
+    assert "[Ask to sign up] on check-in: no" in done.output, "every rule, in order"
+    assert "[Ask to sign up]" not in run("explain", RECEIPT, "--config", str(config), "--short").output
 
 
 def test_what_the_ledger_does_not_know_is_a_problem_and_no_traceback(config: Path, tmp_path: Path) -> None:

@@ -136,6 +136,19 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What happened before this sale; None where no rule asks for it, or where it cannot be told.
+
+    visits: earlier posted sales of the member. uses_today: wallet discounts on other sales of today, over all stores.
+    prompts_last_hour: sign-up questions at this terminal on other sales.
+    """
+
+    visits: int | None = None
+    uses_today: int | None = None
+    prompts_last_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
 
@@ -153,6 +166,7 @@ class Situation:
     offers: tuple[Offer, ...] = ()
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
+    history: History = History()
     present: bool = False
     no_discount_items: frozenset[str] = frozenset()
 
