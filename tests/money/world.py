@@ -116,7 +116,7 @@ class World:
         s = self.setup
         ledger = self.ledger_of(self)
         store = StoreSettings("S0001", redeem_at=s.redeem_at, short=s.short)
-        company = Company(name, {"S0001": store}, {}, self._decide, lambda *_: "", timedelta(days=1))
+        company = Company(name, {"S0001": store}, {}, self._decide, lambda *_: "", setup_lifetime=timedelta(days=1))
         if before is None:
             ledger.take_watch(name, "model", self.clock.now())
         else:
