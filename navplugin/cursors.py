@@ -47,8 +47,8 @@ class MarkCursor:
 
         The stretch lies before the last answer, not before now: what was on its way when NAV was lost has come since.
         """
-        looked = self._looked_back_at
-        self._looks_back = looked is None or not timedelta(0) <= now - looked < LONGEST_EVERY
+        since = LONGEST_EVERY if self._looked_back_at is None else now - self._looked_back_at
+        self._looks_back = not timedelta(0) <= since < LONGEST_EVERY
         last = min(now, self._read_at or now)
         return max(0, self._known_at(last - (LONGEST if self._looks_back else RECENT)) - 1)
 

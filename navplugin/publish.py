@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from navplugin.core.errors import AlreadyThere, Conflict
+from navplugin.core.errors import AlreadyThere, Conflict, UnknownOutcome
 from navplugin.core.model import Effect, Op, StagedRow, StoreSettings
 from navplugin.core.ports import BATCH, JournalReader, NavWriter
 from navplugin.reconcile import differing
@@ -37,24 +37,33 @@ def publish_store(
 
     Footers of older codes stay: receipts that name them may be reprinted (design.md 7 item 5).
     """
+    effects = _effects(store, footers, setup, reader)
+    try:
+        for start in range(0, len(effects), BATCH):
+            _write(writer, effects[start : start + BATCH])
+    except (AlreadyThere, Conflict, UnknownOutcome) as met:
+        log.info("%s; reading back, then writing row by row", met)
+        _write_singly(writer, _effects(store, footers, setup, reader))
+    return len(effects)
+
+
+def _effects(
+    store: StoreSettings, footers: Mapping[str, FooterText], setup: Mapping[str, Any], reader: JournalReader
+) -> list[Effect]:
     effects: list[Effect] = []
     there = {r.key: r for r in reader.read_rows(FOOTER, {"Store_No": store.store_no})}
     for footer in footers.values():
         effects += _footer_effects(store.store_no, footer, there)
-    effects += _setup_effects(store.store_no, setup, reader.read_rows(SETUP, {"Store_No": store.store_no}))
-    for start in range(0, len(effects), BATCH):
-        _write(writer, effects[start : start + BATCH])
-    return len(effects)
+    return effects + _setup_effects(store.store_no, setup, reader.read_rows(SETUP, {"Store_No": store.store_no}))
 
 
 def _write(writer: NavWriter, effects: Sequence[Effect]) -> None:
-    """Together, so that no receipt prints half a footer; one by one where NAV cannot or one of them is there."""
-    if len(effects) > 1:
-        try:
-            if writer.write_together(effects):
-                return
-        except (AlreadyThere, Conflict) as met:
-            log.info("%s; writing row by row", met)
+    """Together, so that no receipt prints half a footer; one by one where NAV cannot."""
+    if len(effects) < 2 or not writer.write_together(effects):
+        _write_singly(writer, effects)
+
+
+def _write_singly(writer: NavWriter, effects: Sequence[Effect]) -> None:
     for effect in effects:
         try:
             writer.write(effect)

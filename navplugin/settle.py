@@ -169,7 +169,8 @@ class Cashbox:
             claim = self._see(claim, view, now)
             if claim.line_seen and not known and not view.line:
                 return effects, True  # the journal may have been read before the line came: look once more
-            view = replace(view, since=view.since or claim.missing_since)
+            if view.since is None and claim.missing_since is not None:
+                view = replace(view, since=claim.missing_since)
             move = next_move(claim, view, policy, now, self.rules)
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break

@@ -78,6 +78,8 @@ class Teller:
 
     def refund(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
         contact_id = self._contact_id(claim, purse)
+        if contact_id is None:
+            return None
         how = "adjust" if claim.collect == "done" else policy.refund
         claim = self.save(claim, mark_sent(claim, policy, self.clock.now(), refunding=True), "refund sent")
 
@@ -95,6 +97,8 @@ class Teller:
     def collect(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
         """`owed = adjust`: the points are taken by an adjustment, once."""
         contact_id, why = self._contact_id(claim, purse), claim.reason
+        if contact_id is None:
+            return None
         claim = self.save(claim, mark_sent(claim, policy, self.clock.now(), collect="sent"), "collection sent")
 
         def call() -> str:
@@ -138,7 +142,7 @@ class Teller:
         earlier = self._given_back_elsewhere(claim)
         begun = [claim.taken_at or (claim.not_before or now) - policy.grace, *(c.taken_at for c in earlier)]
         since = min(at for at in begun if at) - timedelta(minutes=5)
-        contact_id = self._contact_id(claim, purse)
+        contact_id = self._contact_id(claim, purse) or ""
         try:
             listed = self.loyalty.find_redemptions(contact_id, claim.discount_id, claim.receipt_no, since)
         except NavpluginError as problem:
@@ -163,10 +167,17 @@ class Teller:
             and not c.collect
         ]
 
-    def _contact_id(self, claim: Claim, purse: Purse) -> str:
+    def _contact_id(self, claim: Claim, purse: Purse) -> str | None:
+        """AIQ's id of the member, from the ledger where it keeps ids, else from the wallet; None: not known now."""
         person = self.ledger.person(claim.member_card_no)
         if person is not None and person.contact_id:
             return person.contact_id
+        if purse.wallet is None and purse.contact is not None:
+            try:
+                purse.wallet = purse.read_again()
+            except NavpluginError as problem:
+                log.warning("receipt %s: AIQ's wallet cannot be read (%s)", claim.receipt_no, problem)
+                return None
         return purse.wallet.contact_id if purse.wallet else ""
 
     def save(self, before: Claim, after: Claim, move: str) -> Claim:

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from navplugin.core.errors import Retriable
+from navplugin.core.errors import Retriable, Skippable
 from navplugin.core.ports import Clock
 from navplugin.worker import TickReport, Worker
 
 log = logging.getLogger("navplugin.watch")
 
 ROUNDS_OF_ONCE = 25
+PATIENCE_OF_ONCE = 30.0
 LONGEST_PAUSE = 30.0
+LONGEST_ASKED = 300.0
+"""Seconds that a server may ask for (Retry-After): tills must not wait for a slip of the pen."""
 PUBLISH_PAUSE = timedelta(seconds=2)
 
 
@@ -37,13 +40,14 @@ class Watch:
     def once(self) -> TickReport:
         """Ticks until nothing is left to write, at most ROUNDS_OF_ONCE; raises what NAV raises."""
         self._publish()
+        self.worker.lanes.patience = PATIENCE_OF_ONCE
         total = TickReport()
         for _ in range(ROUNDS_OF_ONCE):
             report = self._round()
             total.sales += report.sales
             total.effects += report.effects
             total.again, total.failures = report.again, report.failures
-            if report.effects == 0:
+            if report.effects == 0 and report.busy == 0:
                 break
         return total
 
@@ -55,16 +59,17 @@ class Watch:
         while True:
             try:
                 self._round()
-            except Retriable as problem:
-                lost += 1
+            except (Retriable, Skippable) as problem:
+                lost, asked = lost + 1, problem.retry_after or 0.0
                 if lost == 1:
                     lost_at = self.clock.now()
                     log.error("NAV is lost: %s; tills go on with what is written", problem)
             else:
                 if lost:
                     log.info("NAV is back after %d s", (self.clock.now() - lost_at).total_seconds())
-                lost = 0
+                lost, asked = 0, 0.0
             wait = min(LONGEST_PAUSE, self.poll_seconds * 2 ** min(lost, 10)) if lost else self.poll_seconds
+            wait = max(wait, min(asked, LONGEST_ASKED))
             if not self.pause(wait):
                 log.info("stopped")
                 return
@@ -78,5 +83,6 @@ class Watch:
         return report
 
     def _publish(self) -> None:
-        self.publish()
+        with self.worker.lanes.turn.taken():  # a lane may be in the middle of a sale
+            self.publish()
         self._published_at, self._is_due = self.clock.now(), False

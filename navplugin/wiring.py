@@ -17,6 +17,7 @@ from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher,
 from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
+from navplugin.lanes import Lanes, YieldingLoyalty
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger, RuleSet
 from navplugin.loyalty import AiqProvider, SharedGate
@@ -46,6 +47,8 @@ from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
 
+LANES = 8
+"""Sales that may wait for AIQ at the same time."""
 
 class SystemClock:
     """The time of this machine."""
@@ -73,7 +76,7 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     ledger = open_ledger(site, suffix=LEDGER_SUFFIX if watch_only else "")
     if ledger.is_new:
         log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", ledger.path)
-    matcher = _matcher(profile.worker["matcher"])
+    matcher, lanes = _matcher(profile.worker["matcher"]), Lanes(LANES)
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
@@ -88,15 +91,17 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
             ledger.add_report("", alarm, clock.now())
         if watch_only:
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
-        cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
+        yielding = YieldingLoyalty(loyalty, lanes.turn)
+        cashbox = Cashbox(ledger, yielding, clock, policies(profile))
         rules = RuleLedger(ledger, nav["company"])
         if watch_only:
             _copy_published(site, rules)
         shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
         company = _company(site, matcher, shelf, Past(reader, rules, clock))
-        worker = Worker(company, reader, writer, loyalty, ledger, cashbox, clock)
+        worker = Worker(company, reader, writer, yielding, ledger, cashbox, clock, lanes)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
+        lanes.close()
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()

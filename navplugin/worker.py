@@ -6,10 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from functools import partial
 
-from navplugin.claim_view import how_returned
-from navplugin.claims import MAY_MOVE
 from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
@@ -41,11 +39,13 @@ from navplugin.core.model import (
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
 from navplugin.cursors import MarkCursor
+from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
-from navplugin.mismatch import compare, figures_of, return_differences
+from navplugin.mismatch import compare, figures_of
 from navplugin.people import Answer, People, Purses
 from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
+from navplugin.returns import Returns
 from navplugin.settle import Cashbox
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
@@ -78,13 +78,14 @@ class Company:
 class TickReport:
     """What one tick did: sales looked at, effects carried out, sales that must be looked at again.
 
-    bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
+    busy: sales that still wait for AIQ. bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
     """
 
     sales: int = 0
     bare: bool = False
     effects: int = 0
     again: int = 0
+    busy: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -110,11 +111,14 @@ class Worker:
         ledger: SqlLedger,
         cashbox: Cashbox,
         clock: Clock,
+        lanes: Lanes | None = None,
     ) -> None:
+        self.lanes = lanes or Lanes()
         self.company, self.reader, self.writer = company, reader, writer
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
         self.desk, self.pins = SignupDesk(ledger, loyalty, clock), PinDesk(ledger, loyalty, clock)
+        self.returns = Returns(reader, ledger, clock)
         self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
         self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
@@ -122,20 +126,26 @@ class Worker:
         self._rechecked_at: datetime | None = None
         self._setup: _Setup | None = None
         self._told: set[str] = set()
+        self._refused: dict[tuple[object, ...], object] = {}
 
     def tick(self) -> TickReport:
         """One round. Raises Retriable when NAV itself is away, Fatal when this store group must stop."""
+        with self.lanes.turn.taken():
+            return self._round()
+
+    def _round(self) -> TickReport:
         report = TickReport()
-        sales = self._due_sales()
-        if not sales:
-            self._save_mark()
-            return report
-        for snapshot in self._snapshots(list(sales.values()), report):
+        sales = [s for s in self._due_sales().values() if s.receipt_no not in self.lanes.busy]
+        jobs: dict[str, Callable[[], tuple[bool, int]]] = {}
+        for snapshot in self._snapshots(sales, report) if sales else ():
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
+            self._seen[receipt] = snapshot.sale.change_mark
+            jobs[receipt] = partial(self._process, snapshot)
+        for receipt, outcome in self.lanes.run(jobs):
             try:
-                due, done = self._process(snapshot)
+                due, done = outcome()
             except Fatal:
                 raise
             except (Retriable, Skippable) as problem:
@@ -143,10 +153,9 @@ class Worker:
                 report.failures.append(str(problem))
                 due, done = True, 0
             report.effects += done
-            self._seen[receipt] = snapshot.sale.change_mark
             if due:
                 self._again.add(receipt)
-        report.again = len(self._again)
+        report.again, report.busy = len(self._again), len(self.lanes.busy)
         self._save_mark()
         return report
 
@@ -166,7 +175,7 @@ class Worker:
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""
         safe = self._cursor.safe(self.clock.now())
-        if not self._again and safe != self._saved_mark:
+        if not self._again and not self.lanes.busy and safe != self._saved_mark:
             self.ledger.set_note(f"mark/{self.company.name}", str(safe))
             self._saved_mark = safe
         self._seen = {receipt: mark for receipt, mark in self._seen.items() if mark >= safe}
@@ -177,9 +186,10 @@ class Worker:
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
         self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
-        wanted = set(self._again)
+        wanted = self._again - self.lanes.busy
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
+            self._refused.clear()
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
             wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
         known = {s.receipt_no: s for s in changed}
@@ -229,7 +239,7 @@ class Worker:
         situation = self._situation(snapshot, store, answer, joining)
         decision = self.company.decide(situation)
         purses = Purses(self.people, sale.member_card_no, answer)
-        effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self._returned(snapshot))
+        effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self.returns.extent(snapshot))
         purses.forget_spent()
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
@@ -237,7 +247,7 @@ class Worker:
         done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
-            self._note_return(snapshot, store)
+            self._again |= self.returns.note(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 
@@ -332,7 +342,11 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; other failures end the turn."""
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
+        cannot be written, holds up no other and is tried again now and then; other failures end the turn."""
+        row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, dict(effect.fields))
+        if self._refused.get(row) == content:
+            return False
         number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())
         try:
             self.writer.write(effect)
@@ -342,6 +356,10 @@ class Worker:
             outcome = "there-already"
         except (Conflict, Missing):
             outcome = "conflict"
+        except (Skippable, ProtocolError) as problem:
+            outcome = type(problem).__name__
+            self._refused[row] = content
+            self._say_once(f"receipt {sale.receipt_no}: {problem}")
         except NavpluginError as problem:
             self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
             raise
@@ -357,34 +375,6 @@ class Worker:
         figures = self.ledger.save_figures(figures_of(situation), now)
         for text in (*decision.reports, *compare(figures, situation.store.currency_precision)):
             self.ledger.add_report(sale.receipt_no, text, now)
-
-    def _note_return(self, returned: Snapshot, store: StoreSettings) -> None:
-        """A posted return: what it took back is noted, and the sold sale is looked at again."""
-        posted = returned.posted
-        if posted is None or not posted.refund_receipt_no:
-            return
-        quantities: dict[str, Decimal] = {}
-        for line in posted.lines:
-            quantities[line.number] = quantities.get(line.number, ZERO) + abs(line.quantity)
-        self.ledger.add_return(posted.refund_receipt_no, posted.receipt_no, quantities)
-        if not any(c.end in MAY_MOVE for c in self.ledger.claims_of(posted.refund_receipt_no)):
-            return
-        self._again.add(posted.refund_receipt_no)
-        row = self.reader.read_sale(posted.refund_receipt_no)
-        sold = next(iter(self.reader.read_snapshots([row])), None) if row else None
-        if sold is not None and sold.posted is not None:
-            for text in return_differences(sold.posted, posted, store.currency_precision):
-                self.ledger.add_report(posted.receipt_no, text, self.clock.now())
-
-    def _returned(self, sold: Snapshot) -> str:
-        """How much of a posted sale returns have taken back; a part is reported."""
-        if sold.posted is None or sold.is_return:
-            return ""
-        returned = how_returned(sold, self.ledger.returns_of(sold.sale.receipt_no))
-        if returned == "part":
-            text = "part of this sale was returned; its wallet discounts follow `part-return`"
-            self.ledger.add_report(sold.sale.receipt_no, text, self.clock.now())
-        return returned
 
     def _say_once(self, text: str) -> None:
         if text not in self._told:

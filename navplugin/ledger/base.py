@@ -20,6 +20,8 @@ from navplugin.core.errors import LedgerUnusable
 from navplugin.ledger.schema import VERSION, WATCH, is_empty, migrate, read_version
 
 MEMORY = Path(":memory:")
+BUSY_SECONDS = 5.0
+"""How long another program may hold the file: a backup, a command that reads."""
 ADVICE = {
     "locked": "another program holds it; end that program",
     "not a database": "the file is damaged or not a ledger; restore it from a backup",
@@ -165,7 +167,7 @@ def _begin(path: Path) -> None:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 5, "check_same_thread": False}
+        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -266,7 +266,7 @@ def _document(response: requests.Response, content: bytes) -> Any:
         return None
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: thousands of brackets
         return None
 
 

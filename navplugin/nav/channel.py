@@ -145,8 +145,17 @@ def problem_of(kind: type[NavpluginError], where: str, text: str) -> NavpluginEr
 
 
 def same_server(one: str, other: str) -> bool:
-    """Whether two addresses lead to the same scheme, host and port."""
-    return urlsplit(one)[:2] == urlsplit(other)[:2]
+    """Whether two addresses lead to the same scheme, host and port. .NET writes a host in lower case and leaves the
+    usual port out, whatever was asked for."""
+    try:
+        return _server(one) == _server(other)
+    except ValueError:  # no address at all
+        return False
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def seconds(text: str) -> float | None:

@@ -108,7 +108,8 @@ class NavHttp:
         if response.status in (400, 404, 405, 415, 501):  # of the batch itself, so no part of it was looked at
             return False
         document = self._good(request, response).document or {}
-        answers = {str(one.get("id")): one for one in document.get("responses", ()) if isinstance(one, dict)}
+        told = document.get("responses")
+        answers = {str(one.get("id")): one for one in told if isinstance(one, dict)} if isinstance(told, list) else {}
         for number, part in enumerate(parts):
             status = answers.get(str(number), {}).get("status")
             if isinstance(status, int) and status >= 400:
@@ -132,7 +133,10 @@ class NavHttp:
     def _next(self, url: str, link: Any, service: str) -> str:
         if not link:
             return ""
-        target = urljoin(url, str(link))
+        try:
+            target = urljoin(url, link) if isinstance(link, str) else ""
+        except ValueError:
+            target = ""
         if not same_server(target, self._base):
             text = "NAV's link to the next page leads to another server; check the server's public address in NAV"
             raise problem_of(ProtocolError, service, text)

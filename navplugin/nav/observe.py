@@ -6,6 +6,7 @@ The journal bears no change mark, so it is read whole with each poll, two reques
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,11 +22,14 @@ from navplugin.nav.transport import NavRow, Transport
 LOOKS = 600
 """Polls that look for the posted transaction of a sale that has left the journal: rows commit out of order, and a
 voided sale may leave none."""
+KEPT = 1000
+"""Sales that are over and are still known: the worker asks again for those of the last minutes."""
 _STATES = {"Suspended": SaleState.SUSPENDED, "Laid away": SaleState.SUSPENDED, "Voided": SaleState.VOIDED}
 
 
 class ObservingReader(NavReader):
-    """One NAV company. Change marks are our own count and begin anew with each start."""
+    """One NAV company. Change marks are our own count, from the clock on: above those of every earlier start, so that
+    the worker's saved mark hides no sale."""
 
     own_pages: tuple[Page, ...] = ()
 
@@ -34,7 +38,7 @@ class ObservingReader(NavReader):
         self._cursor = ContentCursor()
         self._sales: dict[str, Sale] = {}
         self._left: dict[str, int] = {}
-        self._mark = 0
+        self._mark = time.time_ns() // 1_000_000
 
     def read_changed_sales(self, after_mark: int) -> Sequence[Sale]:
         """Sales whose header or lines changed, or that have left the journal, since they had this mark."""
@@ -78,7 +82,11 @@ class ObservingReader(NavReader):
 
     def _keep(self, sale: Sale) -> None:
         self._mark += 1
+        self._sales.pop(sale.receipt_no, None)
         self._sales[sale.receipt_no] = replace(sale, change_mark=self._mark)
+        over = [s.receipt_no for s in self._sales.values() if s.state in (SaleState.POSTED, SaleState.VOIDED)]
+        for receipt in over[:-KEPT]:
+            del self._sales[receipt]
 
 
 def _whole(header: NavRow, lines: Sequence[NavRow]) -> dict[str, Any]:

@@ -196,7 +196,14 @@ class NavReader:
     def _rows(self, page: Page, *conditions: Condition, order_by: str = "") -> list[NavRow]:
         """All rows that fit, each key once: rows may move between two pages of an answer."""
         found: dict[tuple[Any, ...], NavRow] = {}
+        options = {f.name: {option.strip() for option in f.options} for f in page.fields if f.options}
         for row in self.transport.rows(page, conditions, order_by):
+            for name, known in options.items():
+                if row[name] not in known:
+                    self._say_once(
+                        f"{page.service} holds {name} '{row[name]}', which navplugin does not know: rows with it may be"
+                        " passed over; if it is a translation, let NAV's web services give options in English"
+                    )
             found[tuple(row[name] for name in page.key)] = row
         return list(found.values())
 

@@ -84,8 +84,8 @@ class SoapTransport:
             try:
                 answer = self._read_set(client, filters, bookmark)
             except SoapFault as fault:
-                if bookmark is None:
-                    raise
+                if bookmark is None:  # a lock, a trigger: no decision of ours was refused, so the loop must go on
+                    raise problem_of(ProtocolError, f"{page.service} read", fault.message.rstrip(".")) from None
                 text = f"the row at which a set ended is gone, so the next cannot be had ({fault.message}); read again"
                 raise problem_of(Busy, f"{page.service} read", text) from None
             found = records(answer, site.wire.service)

@@ -130,7 +130,10 @@ def _decimal(value: Any) -> Decimal:
 def _moment(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time without its offset")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time outside the calendar") from None
 
 
 def _show_moment(value: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -191,3 +192,25 @@ def test_a_company_with_an_apostrophe_and_a_dot_is_found(world: World, state: St
     state.set_doc("nav.settings", {"company": "Ana's Öl & Co."})
     reader, _ = connect(world.settings(company="Ana's Öl & Co."))
     assert reader.read_setup() == {}
+
+
+def test_an_option_in_another_language_is_said_once_and_not_passed_over_in_silence(
+    state: State, reader: NavReader, caplog: Any
+) -> None:
+    """NAV can be told to give captions instead of names; then no line is an Item and no sale is ever posted."""
+    state.put("AIQ_POSJournal", {"Receipt_No": "R1", "Store_No": "S1"})
+    state.put("AIQ_POSJournalLines", line("R1", 10000))
+    state.put("AIQ_Sale", SALE)
+    (sale,) = reader.read_changed_sales(0)
+    rows = reader.transport.rows
+
+    def in_german(page: Any, *more: Any) -> Any:
+        for row in rows(page, *more):
+            yield replace(row, fields={n: "Artikel" if v == "Item" else v for n, v in row.fields.items()})
+
+    reader.transport.rows = in_german  # type: ignore[method-assign]
+    for _ in range(2):
+        reader.read_snapshots([sale])
+    said = [r.getMessage() for r in caplog.records if "'Artikel'" in r.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("AIQ_POSJournalLines holds Entry_Type 'Artikel', which navplugin does not know")

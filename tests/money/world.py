@@ -23,6 +23,7 @@ from navplugin.core.model import (
     StoreSettings,
     Want,
 )
+from navplugin.cursors import MarkCursor
 from navplugin.reconcile import GRANTS
 from navplugin.settle import Cashbox
 from navplugin.worker import Company, Worker
@@ -115,7 +116,7 @@ class World:
         s = self.setup
         ledger = self.ledger_of(self)
         store = StoreSettings("S0001", redeem_at=s.redeem_at, short=s.short)
-        company = Company(name, {"S0001": store}, {}, self._decide, lambda *_: "", timedelta(days=1))
+        company = Company(name, {"S0001": store}, {}, self._decide, lambda *_: "", setup_lifetime=timedelta(days=1))
         if before is None:
             ledger.take_watch(name, "model", self.clock.now())
         else:
@@ -127,8 +128,7 @@ class World:
             for name in ("_saved_mark", "_rechecked_at", "_setup"):
                 setattr(worker, name, getattr(before, name))
             cursor = before._cursor
-            worker._cursor = replace(cursor)
-            worker._cursor._reached, worker._cursor._looked_back_at = list(cursor._reached), cursor._looked_back_at
+            worker._cursor = MarkCursor(cursor.start, list(cursor._reached), cursor._looked_back_at)
             worker._seen, worker._again = dict(before._seen), set(before._again)
             for name in ("_members", "_wallets", "_mapped"):
                 setattr(worker.people, name, dict(getattr(before.people, name)))

@@ -84,6 +84,8 @@ def scanned(slip: dict[str, Any]) -> str:
 def test_print_reprint_and_preview_read_the_same_frozen_rows(server: Server, tmp_path: Path, press: Press) -> None:
     profile, place = site_with(server, tmp_path)
     receipt = sell(press, place, "M1003")
+    code, out, err = navplugin("receipt", "preview", "--receipt", receipt, "--config", str(profile))
+    assert (code, f"Receipt {receipt} will print WALLET-" in out) == (0, True), err
     slip = press("pay")["slip"]
     frozen = place.footers["S0001"]["wallet"].code
     assert scanned(slip) == "https://lab.alpineiq.com/wallet/1234"

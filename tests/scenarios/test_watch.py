@@ -271,3 +271,59 @@ def test_a_change_whose_sale_could_not_be_read_is_not_forgotten(server: Server, 
         sim(server, "DELETE", "/faults")
         watch.once()
     assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 2
+
+
+@pytest.mark.parametrize("fault", ["after", 500])
+def test_a_server_that_fails_at_every_batch_gets_its_rows_one_by_one(server: Server, site: Site, fault: Any) -> None:
+    """NAV 2018 may know no JSON batch; and an answer that is lost may hide one that was carried out."""
+    sim(server, "POST", "/faults", {"call": "nav.POST $batch", "fault": fault, "times": -1})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+    staged = sim(server, "GET", "/state")["staged"]
+    assert {r["Code"] for r in staged["AIQ_ReceiptFooter"]} == {f.code for f in site.footers["S0001"].values()}
+    (setup,) = (row for row in staged["AIQ_Setup"] if row["Store_No"] == "S0001")
+    assert setup["Footer_Unknown"] == site.footers["S0001"]["signup"].code
+
+
+def test_a_row_that_nav_refuses_holds_up_no_other_and_fills_no_ledger(server: Server, site: Site) -> None:
+    no = {"call": "nav.POST AIQ_POSStatus", "fault": 400, "code": "Application_DialogException", "times": -1}
+    sim(server, "POST", "/faults", no)
+    sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    with wire(site, lambda _: False) as watch:
+        watch.once()
+        for _ in range(20):
+            watch.worker.tick()
+        with watch.worker.ledger._engine.connect() as connection:
+            query = "select count(*) from effect where page = 'AIQ_POSStatus'"
+            tries = connection.exec_driver_sql(query).scalar_one()
+        assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]) == 3
+        assert tries == 1
+        sim(server, "DELETE", "/faults")
+        watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(seconds=31))
+        watch.once()
+    assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 1
+
+
+def test_nav_is_asked_no_sooner_than_it_wants(server: Server, site: Site) -> None:
+    busy = {"call": "nav.GET", "fault": 503, "retry_after": 90, "times": -1}
+    pause = rounds(lambda: sim(server, "POST", "/faults", busy), lambda: None)
+    with wire(site, pause) as watch:
+        watch.forever()
+    assert pause.waits[1:] == [90.0, 90.0]  # type: ignore[attr-defined]
+
+
+def test_rows_that_nav_refuses_in_between_do_not_end_the_loop(server: Server, site: Site) -> None:
+    def empty_and_refuse() -> None:
+        sim(server, "POST", "/reset")
+        no = {"call": "nav.POST AIQ_ReceiptFooter", "fault": 400, "code": "Application_DialogException", "times": -1}
+        sim(server, "POST", "/faults", no)
+        sim(server, "POST", "/faults", {"call": "nav.POST $batch", "fault": 404, "times": -1})
+        sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1001"})
+        clock.advance(seconds=3)
+
+    clock = ScriptedClock()
+    pause = rounds(empty_and_refuse, lambda: sim(server, "DELETE", "/faults"), lambda: None)
+    with wire(site, pause) as watch:
+        watch.clock = clock
+        watch.forever()
+    assert len(pause.waits) == 4  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
+from tests.conftest import ScriptedClock
 from tests.scenarios.test_watch import sim, site
 
 __all__ = ["site"]
@@ -146,3 +148,39 @@ def test_a_suspended_and_a_voided_sale_are_told_apart_from_a_posted_one(server: 
         watch.once()
         (sale,) = watch.worker.reader.read_changed_sales(0)
         assert sale.state != "POSTED"
+
+
+def test_a_restarted_observer_sees_every_sale_that_is_open(server: Server, observing: Site) -> None:
+    """Its marks are its own count: those of the first run must not hide what the second one finds."""
+    with wire(observing, lambda _: False) as watch:
+        press(server, "check-in", member_card_no="M1003")
+        watch.once()
+        clock = watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(minutes=16))
+        press(server, "add-item", item_no="FLOWER")
+        watch.once()
+        clock.advance(minutes=16)
+        watch.once()
+        saved = int(watch.worker.ledger.note(f"mark/{watch.worker.company.name}", "0"))
+        assert saved > 0
+    sim(server, "POST", "/till/P0002/check-in", {"member_card_no": "M1001"})
+    with wire(observing, lambda _: False) as watch:
+        assert watch.once().sales == 2
+
+
+def test_sales_that_are_over_do_not_pile_up(
+    server: Server, observing: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("navplugin.nav.observe.KEPT", 2)
+    with wire(observing, lambda _: False) as watch:
+        for _ in range(4):
+            press(server, "check-in", member_card_no="M1003")
+            press(server, "add-item", item_no="FLOWER")
+            watch.once()
+            press(server, "total")
+            press(server, "pay", tender="CASH")
+            watch.once()
+        press(server, "check-in", member_card_no="M1003")
+        press(server, "add-item", item_no="FLOWER")
+        watch.once()
+        states = [str(sale.state) for sale in watch.worker.reader.read_changed_sales(0)]
+    assert states == ["POSTED", "POSTED", "SALES"]

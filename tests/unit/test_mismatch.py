@@ -24,7 +24,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.money import ZERO
 from navplugin.mismatch import Figure, compare, figures_of, merged, return_differences
-from tests.unit.money_till import grant_of
+from tests.money.till import grant_of
 
 D = Decimal
 FIGURE = Figure("R", "g", "T", "AP0004", D(100))

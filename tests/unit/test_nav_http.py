@@ -25,7 +25,8 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from navplugin.nav.http import NavHttp
+from navplugin.nav.channel import same_server
+from navplugin.nav.http import NavHttp, Part
 from navplugin.nav.patience import Patience
 from navplugin.wire import new_session
 
@@ -174,8 +175,30 @@ def test_a_link_that_repeats_ends_the_read(http: NavHttp, script: Script) -> Non
     assert len(script.sent) == 2
 
 
-@pytest.mark.parametrize("link", ["http://127.0.0.1:1/NAV/x", "https://evil.example/x", "//evil.example/x"])
-def test_a_link_to_another_server_is_never_followed(http: NavHttp, script: Script, link: str) -> None:
+def test_a_link_whose_host_is_written_in_another_case_is_the_same_server(script: Script) -> None:
+    """.NET writes hosts in lower case; administrators of Windows write NAVSRV01."""
+    assert same_server("http://NAVSRV01:7048/NAV", "http://navsrv01:7048/NAV/AIQ_Sale?aid=1")
+    assert same_server("https://nav.example:443/BC", "https://nav.example/BC")
+    assert not same_server("https://nav.example", "http://nav.example")
+    host = script.url.replace("127.0.0.1", "LOCALHOST")
+    with new_session() as session:
+        upper = NavHttp(host + "/NAV", session, timeout=(5, 5))
+        script.answers = [
+            reply(200, {"value": [{"n": 1}], "@odata.nextLink": f"{host.lower()}/NAV/AIQ_Sale?$skiptoken=a&aid=F"}),
+            reply(200, {"value": [{"n": 2}]}),
+        ]
+        assert [row["n"] for row in rows(upper)] == [1, 2]
+    assert script.sent[1].target == "/NAV/AIQ_Sale?$skiptoken=a&aid=F"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:1/NAV/x", "https://evil.example/x", "//evil.example/x", "http://[", "http://127.0.0.1:x/NAV",
+        ["http://127.0.0.1"],
+    ],
+)  # fmt: skip
+def test_a_link_to_another_server_is_never_followed(http: NavHttp, script: Script, link: Any) -> None:
     script.answers = [reply(200, {"value": [], "@odata.nextLink": link})]
     with pytest.raises(ProtocolError, match="another server"):
         rows(http)
@@ -348,3 +371,12 @@ def test_an_answer_that_ends_too_soon_is_no_answer(http: NavHttp, script: Script
         rows(http)
     with pytest.raises(UnknownOutcome):
         http.write("POST", "AIQ_Sale", "AIQ_Sale", b"{}")
+
+
+@pytest.mark.parametrize("told", [None, 7, ["x"], {}, [{"id": "0"}], [{"id": "0", "status": "201"}]])
+def test_an_answer_to_a_batch_that_makes_no_sense_leaves_its_outcome_unknown(
+    http: NavHttp, script: Script, told: Any
+) -> None:
+    script.answers = [reply(200, {"responses": told})]
+    with pytest.raises(UnknownOutcome, match="read the rows back"):
+        http.batch(script.url, "C", [Part("POST", "AIQ_Sale", "AIQ_Sale", {})])

@@ -77,6 +77,7 @@ def test_what_nav_sends_becomes_a_value_of_the_model(field: Field, sent: Any, va
     [
         (AMOUNT, 0.1), (AMOUNT, "many"), (AMOUNT, True), (NUMBER, Decimal("1.5")), (YES_NO, "yes"), (OPTION, 7),
         (DAY, 20260507), (DAY, "soon"), (AT, "2026-05-07T10:00:00"), (GUID, "g"), (TEXT, 5), (OPTION, ["Taken"]),
+        (AT, "9999-12-31T23:59:59-05:00"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(field: Field, sent: Any) -> None:

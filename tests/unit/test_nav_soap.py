@@ -13,13 +13,16 @@ import pytest
 
 from navplugin.core.errors import (
     AlreadyThere,
+    Busy,
     Conflict,
     Misconfigured,
     Missing,
     NavpluginError,
     ProtocolError,
     Refused,
+    Retriable,
     UnknownOutcome,
+    Unreachable,
 )
 from navplugin.core.model import Op
 from navplugin.nav.contract import BY_SERVICE, Field, Kind
@@ -30,7 +33,7 @@ from navplugin.nav.transport import Condition, Write
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
 from tests.nav_site import simulated
-from tests.unit.test_nav_http import Script, reply, script
+from tests.unit.test_nav_http import HANG, HUGE, Script, reply, script
 
 __all__ = ["script"]
 
@@ -214,6 +217,41 @@ def test_an_option_that_nobody_knows_is_passed_on(scripted: Any) -> None:
 def test_an_answer_that_is_not_navs_is_named(scripted: Any, answer: bytes, why: str) -> None:
     with pytest.raises(ProtocolError, match=why):
         list(scripted(answer).rows(STATUS))
+
+
+def test_an_answer_without_end_or_without_a_byte_is_given_up(scripted: Any) -> None:
+    nav = scripted(HUGE.replace(b"application/json", b"text/xml"))
+    with pytest.raises(ProtocolError, match="longer than 64 MB"):
+        list(nav.rows(STATUS))
+    nav = scripted(HANG)
+    nav._channel._timeout = (5, 0.2)
+    with pytest.raises(Unreachable, match="no whole answer"):
+        list(nav.rows(STATUS))
+    with pytest.raises(UnknownOutcome, match="never came"):
+        nav.write(insert())
+
+
+def test_a_set_that_cannot_go_on_because_its_last_row_is_gone_is_read_again(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("navplugin.nav.soap.SET_SIZE", 1)
+    gone = "<Soap:Fault><faultcode>a:NavNCLInvalidBookmarkException</faultcode></Soap:Fault>"
+    with pytest.raises(Busy, match="the row at which a set ended is gone"):
+        list(scripted(rows_answer(GOOD), reply(500, envelope(gone), "text/xml")).rows(STATUS))
+
+
+LOCKED = (
+    '<Soap:Fault><faultcode xmlns:a="e">a:Microsoft.Dynamics.Nav.Types.Exceptions.NavCSideSQLLockTimeoutException'
+    "</faultcode><faultstring>Die Tabelle ist gesperrt.</faultstring></Soap:Fault>"
+)
+
+
+def test_a_fault_of_a_read_is_waited_out_and_never_a_refusal(scripted: Any) -> None:
+    """A till that posts holds the table locked: the worker's loop ends at a Refused that no decision asked for."""
+    nav = scripted(reply(500, envelope(LOCKED), "text/xml"))
+    with pytest.raises(ProtocolError, match=r"NavCSideSQLLockTimeoutException: Die Tabelle ist gesperrt\)") as caught:
+        list(nav.rows(STATUS))
+    assert isinstance(caught.value, Retriable)
 
 
 def test_sets_that_never_end_are_given_up(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,3 +92,14 @@ def test_what_the_contract_does_not_allow_is_never_sent(
     with pytest.raises(kind, match=why):
         writer.write(effect)
     assert script.sent == []
+
+
+def test_a_row_that_moved_between_two_pages_counts_once_as_it_was_last_seen(script: Script) -> None:
+    link = f"{script.url}/Company('C')/AIQ_POSStatus?$skiptoken=R1&aid=F"
+    script.answers = [
+        reply(200, {"value": [status_row(Display_Text="before")], "@odata.nextLink": link}),
+        reply(200, {"value": [status_row(Display_Text="after"), status_row(Receipt_No="R2")]}),
+    ]
+    rows = connect(scripted(script.url))[0].read_rows(STATUS, {})
+    assert [(row.key, row.fields["Display_Text"]) for row in rows] == [(("R1",), "after"), (("R2",), "")]
+    assert [one.headers["prefer"] for one in script.sent] == ["odata.maxpagesize=1000"] * 2

@@ -24,7 +24,7 @@ from navplugin.nav.reader import NavReader
 from navplugin.nav.rows import member_of
 from navplugin.simulator.till import press
 from navplugin.simulator.world import load_world
-from tests.unit.money_till import grant_of
+from tests.money.till import grant_of
 from tests.unit.random_carts import ScriptedState, StateTransport, item_lines, ring_up
 
 EACH = 12
