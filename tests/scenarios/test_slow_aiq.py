@@ -11,9 +11,9 @@ from navplugin.simulator.app import Server
 from navplugin.site import Site
 from navplugin.watch import Watch
 from navplugin.wiring import wire
-from tests.scenarios.test_watch import server, sim, site, state
+from tests.scenarios.test_watch import sim, site
 
-__all__ = ["server", "site", "state"]
+__all__ = ["site"]
 
 ROUNDS = 200
 
