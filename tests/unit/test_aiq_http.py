@@ -46,7 +46,8 @@ def make(script: Script, clock: ScriptedClock) -> Iterator[Any]:
     session.trust_env = False
 
     def provider(**settings: Any) -> AiqProvider:
-        return AiqProvider(script.url, "1234", KEY, clock=clock, session=session, **{"deadline": 5.0, "pause": lambda _: None, **settings})
+        ours: dict[str, Any] = {"deadline": 5.0, "pause": lambda _: None, **settings}
+        return AiqProvider(script.url, "1234", KEY, clock=clock, session=session, **ours)
 
     yield provider
     session.close()
