@@ -4,12 +4,19 @@ guess, the server's own list decides, the profile stands over both (nav-webservi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from navplugin.core.errors import Misconfigured
 from navplugin.core.problems import did_you_mean
-from navplugin.nav.contract import Field, Naming, Override, Page, Writer, canonical, expected, table_name
+from navplugin.nav.contract import Field, Kind, Naming, Override, Page, Writer, canonical, expected, table_name
 
+_OTHER_KINDS = {
+    "Edm.Boolean": Kind.BOOLEAN, "Edm.Decimal": Kind.DECIMAL, "Edm.Int32": Kind.INTEGER, "Edm.Int64": Kind.BIG_INTEGER,
+    "Edm.Date": Kind.DATE, "Edm.DateTimeOffset": Kind.DATETIME, "Edm.Guid": Kind.GUID,
+    "boolean": Kind.BOOLEAN, "decimal": Kind.DECIMAL, "int": Kind.INTEGER, "long": Kind.BIG_INTEGER, "date": Kind.DATE,
+    "dateTime": Kind.DATETIME,
+}  # fmt: skip
+"""Kinds of a site's own fields by the type that `$metadata` or the WSDL declares; any other is text."""
 ABSENT = "-"
 """In the profile: this version of the table has no such field; it reads as blank."""
 
@@ -73,6 +80,15 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
             names[own.name] = found or ABSENT
         else:
             missing.append(own.caption)
+    extra = []
+    for caption in override.also:
+        alike = by_canon.get(canonical(caption), [])
+        if len(alike) == 1:
+            extra.append(Field(caption, _OTHER_KINDS.get(service.types[alike[0]], Kind.TEXT)))
+            names[extra[-1].name] = alike[0]
+        else:
+            missing.append(caption)
+    page = replace(page, fields=(*page.fields, *extra))
     if missing:
         raise _wrong(
             page,
@@ -85,6 +101,8 @@ def resolve(page: Page, service: Service, naming: Naming, override: Override) ->
 
 def by_rule(page: Page, naming: Naming, override: Override) -> SitePage:
     """The page without asking the server: the maker's rule and the profile."""
+    if override.also:
+        raise _wrong(page, f"`also` in [page {page.service}] needs discover-names = yes: the server tells their types")
     guess = expected(page, naming)
     guessed = guess.by_caption()
     names = {

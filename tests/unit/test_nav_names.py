@@ -16,6 +16,8 @@ from navplugin.nav.contract import BY_SERVICE, PAGES, Kind, Naming, Override, ca
 from navplugin.nav.contract.overrides import read_overrides
 from navplugin.nav.edmx import read_edmx
 from navplugin.nav.names import Service, by_rule, find_service, resolve
+from navplugin.nav.odata import read_row
+from navplugin.nav.rows import member_of
 from navplugin.nav.wsdl import read_services, read_wsdl
 from navplugin.simulator.metadata import metadata_xml
 
@@ -138,6 +140,35 @@ def test_the_names_of_a_profile_are_checked_all_at_once() -> None:
     assert found["AIQ_POSJournalLines"] == Override("L", {"Discount_Percent": "Disc"})
     assert [(p.span.line, p.code) for p in problems] == [(4, "unknown-key"), (5, "bad-value"), (7, "unknown-section")]
     assert "Quantity" in str(problems[0].hint)
+
+
+def test_fields_of_the_sites_own_are_read_with_the_type_that_the_server_declares() -> None:
+    types = {**dict.fromkeys(MEMBERS.names, "Edm.String"), "Age_Verified": "Edm.Boolean", "MedicalCard": "Edm.String"}
+    override = Override(also=("Age Verified", "Medical Card"))
+    site = resolve(MEMBERS, Service(MEMBERS.service, types), Naming.BC, override)
+    assert site.page.field("Age_Verified").kind is Kind.BOOLEAN
+    assert site.names["Medical_Card"] == "MedicalCard"
+    raw = dict.fromkeys(site.wire.names, "") | {"Card_No": "M1", "Age_Verified": True, "MedicalCard": "MC-1"}
+    raw |= {"Date_of_Birth": "0001-01-01", "Blocked": False, "System_Modified_At": None}
+    member = member_of(read_row(site, raw))
+    assert (member.fields["Age_Verified"], member.fields["Medical_Card"]) == (True, "MC-1")
+    wsdl = Service(MEMBERS.service, {**dict.fromkeys(MEMBERS.names, "string"), "Age_Verified": "boolean"})
+    assert resolve(MEMBERS, wsdl, Naming.BC, Override(also=("Age Verified",))).page.names[-1] == "Age_Verified"
+
+
+def test_a_field_of_the_sites_own_that_is_not_published_is_named() -> None:
+    types = dict.fromkeys(MEMBERS.names, "Edm.String")
+    with pytest.raises(Misconfigured, match="no field Medical Card"):
+        resolve(MEMBERS, Service(MEMBERS.service, types), Naming.BC, Override(also=("Medical Card",)))
+    with pytest.raises(Misconfigured, match="discover-names"):
+        by_rule(MEMBERS, Naming.BC, Override(also=("Medical Card",)))
+
+
+def test_what_a_profile_says_of_its_own_fields_is_checked() -> None:
+    sections = read_ini("site.ini", b"[page AIQ_Members]\nalso = Medical Card, E-Mail\n").sections
+    found, problems = read_overrides(sections)
+    assert found["AIQ_Members"].also == ("Medical Card", "E-Mail")
+    assert [(p.span.line, p.code) for p in problems] == [(2, "bad-value")]
 
 
 # ---- documents ---------------------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ class Naming(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """The profile's word on one page: its service, and real names by contract name."""
+    """The profile's word on one page: its service, and real names by contract name. also: fields of the site's own
+    that are read too."""
 
     service: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 def table_name(page: Page, naming: Naming) -> str:
