@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from navplugin.claims import View, applied_by_offer
+from navplugin.claims import SAFETY, View
 from navplugin.core.model import Claim, Grant, GrantStatus, SaleState, Snapshot
 from navplugin.core.money import ZERO
+from navplugin.openings import applied_by_offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,13 @@ def view_of(
     forbidden: str,
     minimum: Minimum,
     *,
-    returned_in_full: bool = False,
-    since: datetime | None = None,
+    returned: str = "",
+    rules: frozenset[str] = SAFETY,
 ) -> View:
-    """What this snapshot shows of this claim. forbidden: the reason of a rule or stack, '' when none."""
+    """What this snapshot shows of this claim. forbidden: the reason of a rule or stack, '' when none.
+
+    returned: '', part or full, as posted returns took the sale back.
+    """
     sale = snapshot.sale
     grant = next((g for g in snapshot.grants if g.coupon_code == claim.coupon_code), None)
     own = grant is not None and grant.member_ref == claim.member_card_no
@@ -40,8 +45,8 @@ def view_of(
         line=False,
         pick=own and grant in snapshot.picks,
         grant=grant if own else None,
-        returned_in_full=returned_in_full,
-        since=since,
+        returned=returned,
+        since=_since(claim, snapshot, readable),
     )
     if not readable:
         return view
@@ -50,8 +55,14 @@ def view_of(
         why = _disagreement(claim, snapshot, view.grant, applied)
         return replace(view, line=applied > ZERO, applied=applied, disagrees=why if applied > ZERO else "")
     line = snapshot.journal is not None and claim.coupon_code in snapshot.journal.coupon_codes
-    withheld = forbidden or (_withheld(snapshot, view.grant, minimum) if view.grant else "")
+    withheld = forbidden
+    if view.grant and not withheld and "minimum" in rules:
+        withheld = _withheld(snapshot, view.grant, minimum)
     return replace(view, line=line, withheld=withheld)
+
+
+def _since(claim: Claim, snapshot: Snapshot, readable: bool) -> datetime | None:
+    return snapshot.sale.event_at if snapshot.sale.state is SaleState.SUSPENDED and readable else claim.missing_since
 
 
 def _is_readable(snapshot: Snapshot) -> bool:
@@ -101,14 +112,13 @@ def _disagreement(claim: Claim, snapshot: Snapshot, grant: Grant | None, applied
     return ""
 
 
-def sold_back_in_full(sold: Snapshot, returned: Snapshot) -> bool:
-    """Whether a posted return takes back every quantity of the sold receipt. That they belong together is read from
-    `Refund_Receipt_No` (assumed; verify on site)."""
-    if sold.posted is None or returned.posted is None:
-        return False
-    open_quantity: dict[str, Decimal] = {}
+def how_returned(sold: Snapshot, returned: Mapping[str, Decimal]) -> str:
+    """'', part or full: what posted returns have taken back of a sale. returned: quantity by item number, over all
+    returns. That a return belongs to a sale is read from `Refund_Receipt_No` (assumed; verify on site)."""
+    if sold.posted is None or not any(returned.values()):
+        return ""
+    left: dict[str, Decimal] = {}
     for line in sold.posted.lines:
-        open_quantity[line.number] = open_quantity.get(line.number, ZERO) + abs(line.quantity)
-    for line in returned.posted.lines:
-        open_quantity[line.number] = open_quantity.get(line.number, ZERO) - abs(line.quantity)
-    return all(quantity <= ZERO for quantity in open_quantity.values())
+        left[line.number] = left.get(line.number, ZERO) + abs(line.quantity)
+    open_ = any(quantity > returned.get(number, ZERO) for number, quantity in left.items())
+    return "part" if open_ else "full"

@@ -47,9 +47,12 @@ class Terms:
     precision: Decimal = CENT
 
 
+USUAL = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What triggers look at beside the lines: the store's price groups, the member's club and scheme, the store time."""
+    """What triggers look at beside the lines: price groups of the store, club and scheme of the member, store time."""
 
     price_groups: tuple[str, ...] = ()
     club: str = ""
@@ -148,7 +151,7 @@ def predict(
     basket: Sequence[BasketLine],
     offers: Iterable[Offer],
     picked: Iterable[str],
-    terms: Terms = Terms(),
+    terms: Terms = USUAL,
     occasion: Occasion | None = None,
 ) -> Prediction:
     """What [Total] gives. picked: the coupon codes on the sale in pick order, as often as each is there.
@@ -181,7 +184,7 @@ def would_give(
     basket: Sequence[BasketLine],
     offers: Sequence[Offer],
     picked: Sequence[str],
-    terms: Terms = Terms(),
+    terms: Terms = USUAL,
     occasion: Occasion | None = None,
 ) -> Given | None:
     """What this coupon code would give on the basket now, after what is picked; None where no offer has the code.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
 
 from navplugin.core.errors import NavpluginError
-from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet
+from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
 from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
-from navplugin.ledger import SqlLedger
+from navplugin.teller import Purse
 
 log = logging.getLogger("navplugin.aiq")
 
@@ -28,13 +31,30 @@ class Answer:
     wallet_known: bool
 
 
+class Memory(Protocol):
+    """What is remembered of people: the ledger, or nothing where only a look is taken."""
+
+    def person(self, member_card_no: str) -> Persona | None:
+        """What AIQ last said of this member."""
+        ...
+
+    def save_person(self, member_card_no: str, persona: Persona, now: datetime) -> None:
+        """Remember AIQ's answer."""
+        ...
+
+    def remember_mapped(self, discounts: Iterable[WalletDiscount], now: datetime) -> None:
+        """Coupon codes that AIQ's discounts bear."""
+        ...
+
+
 class People:
     """Caches NAV members and AIQ answers; logs once when AIQ is lost and once when it is back."""
 
-    def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: SqlLedger, clock: Clock) -> None:
+    def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: Memory, clock: Clock) -> None:
         self.reader, self.loyalty, self.ledger, self.clock = reader, loyalty, ledger, clock
         self._members: dict[str, tuple[datetime, Member | None]] = {}
         self._wallets: dict[str, tuple[datetime, Wallet | None]] = {}
+        self._mapped: dict[str, tuple[str, Decimal]] = {}
         self._lost_at: datetime | None = None
         self._paused_until: datetime | None = None
 
@@ -67,7 +87,7 @@ class People:
         member = self.member(member_card_no)
         contact = self.loyalty.contact_of(member) if member else None
         wallet = self.loyalty.fetch_wallet(contact) if contact else None
-        self._wallets[member_card_no] = (self.clock.now(), wallet)
+        self._keep(member_card_no, wallet)
         return wallet
 
     def forget_wallet(self, member_card_no: str) -> None:
@@ -91,8 +111,16 @@ class People:
             self._lost(problem)
             return None, False
         self._back()
-        self._wallets[card] = (self.clock.now(), wallet)
+        self._keep(card, wallet)
         return wallet, True
+
+    def _keep(self, card: str, wallet: Wallet | None) -> None:
+        self._wallets[card] = (self.clock.now(), wallet)
+        mapped = {d.coupon_code: d for d in wallet.discounts if d.coupon_code} if wallet else {}
+        new = [d for code, d in mapped.items() if self._mapped.get(code) != (d.discount_id, d.points_cost)]
+        if new:
+            self.ledger.remember_mapped(new, self.clock.now())
+            self._mapped |= {d.coupon_code: (d.discount_id, d.points_cost) for d in new}
 
     def _persona(
         self, card: str, contact: Contact, wallet: Wallet | None, wallet_known: bool, past_cache: bool
@@ -142,3 +170,30 @@ class People:
         if self._lost_at is not None:
             log.info("AIQ is back after %d s", (self.clock.now() - self._lost_at).total_seconds())
         self._lost_at = self._paused_until = None
+
+
+class Purses:
+    """The purses of one sale's tick: that of its member from the answer at hand, others as far as they are known."""
+
+    def __init__(self, people: People, member_card_no: str, answer: Answer) -> None:
+        self._people = people
+        wallet = answer.wallet or people.cached_wallet(member_card_no)
+        self._purses = {member_card_no: self._purse(member_card_no, answer.contact, wallet)}
+
+    def of(self, member_card_no: str) -> Purse:
+        """The purse of this member card."""
+        if member_card_no not in self._purses:
+            member = self._people.member(member_card_no)
+            contact = self._people.loyalty.contact_of(member) if member else None
+            wallet = self._people.cached_wallet(member_card_no)
+            self._purses[member_card_no] = self._purse(member_card_no, contact, wallet)
+        return self._purses[member_card_no]
+
+    def forget_spent(self) -> None:
+        """After points have moved, a cached balance is no longer true."""
+        for card, purse in self._purses.items():
+            if purse.wallet is None:
+                self._people.forget_wallet(card)
+
+    def _purse(self, card: str, contact: Contact | None, wallet: Wallet | None) -> Purse:
+        return Purse(contact, wallet, lambda: self._people.read_wallet(card))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from navplugin.claims import latest_by_code
 from navplugin.core.model import Claim, Effect, End, Grant, GrantStatus, Op, Points, Row, Snapshot, StagedRow, Want
+from navplugin.openings import latest_by_code
 
 GRANTS = "AIQ_POSTotalDiscountOfferLines"
 SALE = "AIQ_Sale"

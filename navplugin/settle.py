@@ -1,54 +1,56 @@
-"""Carries out the moves of the money machine: writes the ledger, calls AIQ, writes the ledger, asks again."""
+"""Carries out the moves of the money machine: what was picked, claim after claim, until nothing more follows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from navplugin.claim_view import Minimum, view_of
 from navplugin.claims import (
+    MAY_MOVE,
     SAFETY,
     Move,
-    Opening,
     Policy,
     View,
-    after_look,
-    mark_answer,
+    is_given_back,
     mark_end,
-    mark_sent,
     mark_told,
     next_move,
-    openings,
-    orphan_grants,
 )
-from navplugin.core.errors import AuthFailed, Busy, NavpluginError, Refused, Unreachable
-from navplugin.core.model import Claim, Decision, Effect, End, Points, Situation, Snapshot, Wallet, WalletDiscount
+from navplugin.core.errors import NavpluginError
+from navplugin.core.model import (
+    Claim,
+    Decision,
+    Effect,
+    End,
+    Grant,
+    GrantStatus,
+    Points,
+    SaleState,
+    Situation,
+    Snapshot,
+    WalletDiscount,
+)
 from navplugin.core.money import ZERO
-from navplugin.core.ports import Clock, Contact, LoyaltyProvider
+from navplugin.core.ports import Clock, LoyaltyProvider
 from navplugin.ledger import SqlLedger
+from navplugin.openings import Opening, openings, orphan_grants, typed_lines
 from navplugin.reconcile import withdraw
+from navplugin.teller import Purse, Teller, find_discount
 
 log = logging.getLogger("navplugin.money")
 
-URL_LIFETIME = timedelta(minutes=5)
 MOVES_A_TICK = 6
-DEFINITE_NO_EFFECT = (Busy, AuthFailed, Unreachable)
-"""Errors after which it is certain that AIQ took nothing (loyalty adapter's table)."""
 
 
-@dataclass(slots=True)
-class Purse:
-    """How to reach one member's wallet: the contact, and a way to read it anew."""
-
-    contact: Contact | None
-    wallet: Wallet | None
-    read_again: Callable[[], Wallet | None]
+PurseOf = Callable[[str], Purse]
+"""The purse of a member card; the same one for the same card within a tick."""
 
 
 class Cashbox:
-    """Moves points and lines for one store group."""
+    """Moves points and lines for one store group. rules: safety rules in force; tests switch them off one by one."""
 
     def __init__(
         self,
@@ -58,75 +60,117 @@ class Cashbox:
         policies: Mapping[str, Policy],
         rules: frozenset[str] = SAFETY,
     ) -> None:
-        self.ledger, self.loyalty, self.clock, self.policies, self.rules = ledger, loyalty, clock, policies, rules
+        self.ledger, self.clock, self.policies, self.rules = ledger, clock, policies, rules
+        self.teller = Teller(ledger, loyalty, clock, rules)
 
     def settle(
-        self, situation: Situation, decision: Decision, purse: Purse, *, returned_in_full: bool = False
+        self, situation: Situation, decision: Decision, purse_of: PurseOf, *, returned: str = ""
     ) -> tuple[list[Effect], bool]:
         """Open what was picked, then move every claim of the sale as far as it goes.
 
-        returned_in_full: a posted return has taken the whole sale back.
+        purse_of: the purse of a member card; a claim is paid from the purse of its own member. returned: '', part or
+        full, as posted returns have taken the sale back.
         Returns the effects on the sale's rows, and whether something is still due without a new event.
         """
         snapshot = situation.snapshot
-        effects = self._open(situation, purse)
+        effects = self._open(situation, decision, purse_of(snapshot.sale.member_card_no), returned)
         due = False
-        for claim in self.ledger.claims_of(snapshot.sale.receipt_no, snapshot.sale.sale_guid):
-            if claim.end in (End.OPEN, End.SETTLED):
-                more, claim_due = self._advance(claim, situation, decision, purse, returned_in_full)
+        for claim in self.ledger.claims_of(snapshot.sale.receipt_no):
+            if claim.sale_guid != snapshot.sale.sale_guid:
+                self._miss(claim)
+            elif claim.end in MAY_MOVE:
+                more, claim_due = self._advance(claim, situation, decision, purse_of, returned)
                 effects += more
                 due = due or claim_due
         return effects, due
 
-    def _open(self, situation: Situation, purse: Purse) -> list[Effect]:
+    def settle_missing(self, receipt_no: str) -> None:
+        """The sale's row is gone from NAV: wait, and after `vanish_max` let a person look."""
+        for claim in self.ledger.claims_of(receipt_no):
+            self._miss(claim)
+
+    def _miss(self, claim: Claim) -> None:
+        if claim.end is not End.OPEN or "vanished" not in self.rules:
+            return
+        now = self.clock.now()
+        claim = self._see_missing(claim, now)
+        view = View(SaleState.SALES, readable=False, line=False, pick=False, since=claim.missing_since)
+        policy = self.policies.get(claim.store_no) or Policy()
+        if next_move(claim, view, policy, now, self.rules) is Move.SUSPECT:
+            self._finish(Move.SUSPECT, claim, view, policy)
+
+    def _open(self, situation: Situation, decision: Decision, purse: Purse, returned: str) -> list[Effect]:
         snapshot, now = situation.snapshot, self.clock.now()
         claims = self.ledger.claims_of(snapshot.sale.receipt_no, snapshot.sale.sale_guid)
-        discounts = purse.wallet.discounts if purse.wallet else ()
-        if _has_orphans(snapshot, claims) and purse.wallet is None:
-            again = purse.read_again()
-            discounts = again.discounts if again else ()
-        effects = []
-        for opening in openings(snapshot, claims, orphan_grants(snapshot, situation.offers, discounts), self.rules):
-            reason = self._try_open(opening, purse, now)
+        known = self._discounts(situation, claims, purse)
+        grants = {g.coupon_code: g for g in snapshot.grants}
+        refused: dict[str, str] = {}
+        policy = self.policies.get(situation.store.store_no) or Policy()
+        back = is_given_back(returned, policy)
+        orphans = () if back else orphan_grants(snapshot, situation.offers, known)
+        for opening in openings(snapshot, claims, orphans, self.rules):
+            reason = "" if opening.orphan else self._view(opening.claim, situation, decision).withheld
+            reason = reason or self._try_open(opening, purse, grants.get(opening.claim.coupon_code), now)
             if reason:
-                code = opening.claim.coupon_code
-                grant = next((g for g in snapshot.grants if g.coupon_code == code), None)
-                effect = withdraw(snapshot, grant, code, reason)
-                effects += [effect] if effect else []
-        return effects
+                refused[opening.claim.coupon_code] = reason
+        if "typed-line" in self.rules:
+            codes = typed_lines(snapshot, claims, (d.coupon_code for d in known))
+            refused |= dict.fromkeys(codes, "Choose it in the wallet; a typed code is not taken.")
+        effects = (withdraw(snapshot, grants.get(code), code, reason) for code, reason in refused.items())
+        return [effect for effect in effects if effect]
 
-    def _try_open(self, opening: Opening, purse: Purse, now: datetime) -> str:
+    def _discounts(
+        self, situation: Situation, claims: tuple[Claim, ...], purse: Purse
+    ) -> tuple[WalletDiscount, ...]:
+        """AIQ's discounts by coupon code, as far as lines of this sale may bear one that nobody picked."""
+        snapshot = situation.snapshot
+        shown = purse.wallet.discounts if purse.wallet else ()
+        if not _has_strays(snapshot, claims):
+            return shown
+        if snapshot.posted is not None and purse.wallet is None and purse.contact is not None:
+            try:
+                purse.wallet = purse.read_again()
+            except NavpluginError as problem:
+                log.warning("receipt %s: AIQ's wallet cannot be read (%s)", snapshot.sale.receipt_no, problem)
+            shown = purse.wallet.discounts if purse.wallet else ()
+        codes = {d.coupon_code for d in shown}
+        return (*shown, *(d for d in self.ledger.mapped() if d.coupon_code not in codes))
+
+    def _try_open(self, opening: Opening, purse: Purse, grant: Grant | None, now: datetime) -> str:
         claim = opening.claim
-        discount = _discount(purse.wallet, claim.discount_id)
+        discount = find_discount(purse.wallet, claim.discount_id)
         if discount is not None:
             claim = replace(claim, reusable=discount.reusable)
-        balance = purse.wallet.points if purse.wallet else None
-        if balance is None and purse.wallet is None and not opening.orphan:
+        if purse.wallet is None and not opening.orphan:
             log.warning("claim on receipt %s opened without a balance: AIQ gave no wallet", claim.receipt_no)
-        if "hold" not in self.rules:
-            return self.ledger.open_claim(claim, balance, now, force=True)
-        return self.ledger.open_claim(claim, balance, now, force=opening.orphan)
+        balance, read_at = (purse.wallet.points, purse.wallet.read_at) if purse.wallet else (None, None)
+        force = opening.orphan or "hold" not in self.rules
+        read_at = read_at if "fresh-balance" in self.rules else None
+        reason = self.ledger.open_claim(claim, balance, now, read_at=read_at, force=force)
+        if not reason and claim.generation == 1 and grant is not None and grant.redemption_id:
+            # NAV bears the key of a claim that this ledger never had: what became of its points, nobody here knows.
+            text = f"NAV knows the claim {grant.redemption_id}, this ledger does not; was the ledger replaced?"
+            self.teller.save(claim, mark_end(claim, End.SUSPECT, text), Move.SUSPECT)
+            self.teller.tell_person(claim, End.SUSPECT, text)
+        return reason
 
     def _advance(
-        self, claim: Claim, situation: Situation, decision: Decision, purse: Purse, returned_in_full: bool
+        self, claim: Claim, situation: Situation, decision: Decision, purse_of: PurseOf, returned: str
     ) -> tuple[list[Effect], bool]:
         """Move one claim until nothing more follows from this snapshot. Bounded: MOVES_A_TICK."""
         snapshot, store = situation.snapshot, situation.store
         policy = self.policies.get(store.store_no) or Policy()
-        minimum = Minimum(store.minimum_judged, store.reached, store.short)
+        purse = purse_of(claim.member_card_no)
         effects: list[Effect] = []
         for _ in range(MOVES_A_TICK):
             now = self.clock.now()
-            forbidden = decision.forbidden.get(claim.coupon_code, "")
-            view = view_of(
-                claim,
-                snapshot,
-                forbidden,
-                minimum,
-                returned_in_full=returned_in_full,
-                since=snapshot.sale.event_at,
-            )
-            claim = self._see_line(claim, view, now)
+            view = self._view(claim, situation, decision, returned)
+            known = claim.line_seen
+            claim = self._see(claim, view, now)
+            if claim.line_seen and not known and not view.line:
+                return effects, True  # the journal may have been read before the line came: look once more
+            if view.since is None and claim.missing_since is not None:
+                view = replace(view, since=claim.missing_since)
             move = next_move(claim, view, policy, now, self.rules)
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break
@@ -137,13 +181,36 @@ class Cashbox:
             if after is None or after == claim:
                 return effects, True
             claim = after
+            if claim.end is End.RELEASED and view.is_open and view.pick:
+                effects += self._remove(claim, view, snapshot)  # the pick is over too
+            if claim.end is End.RELEASED and view.line and not is_given_back(returned, policy):
+                return effects, True  # its line stands: it is owed a claim of its own
         waiting = claim.end is End.OPEN and claim.points is Points.SENT
         return effects, waiting
 
-    def _see_line(self, claim: Claim, view: View, now: datetime) -> Claim:
-        if not (view.is_open and view.line) or claim.line_seen:
+    def _view(self, claim: Claim, situation: Situation, decision: Decision, returned: str = "") -> View:
+        store = situation.store
+        minimum = Minimum(store.minimum_judged, store.reached, store.short)
+        forbidden = decision.forbidden.get(claim.coupon_code, "")
+        return view_of(claim, situation.snapshot, forbidden, minimum, returned=returned, rules=self.rules)
+
+    def _see(self, claim: Claim, view: View, now: datetime) -> Claim:
+        """What the claim remembers of snapshots: that its line was seen, that the sale was missing, that it is void."""
+        if claim.end is End.OPEN and not view.readable:
+            return self._see_missing(claim, now)
+        inserted = view.grant is not None and view.grant.status in (GrantStatus.INSERTED, GrantStatus.APPLIED)
+        if view.is_open and (view.line or inserted) and not claim.line_seen:
+            claim = self.teller.save(claim, replace(claim, line_seen=True), "line seen")
+        if claim.missing_since is not None and view.readable:
+            claim = self.teller.save(claim, replace(claim, missing_since=None), "sale seen again")
+        if view.state is SaleState.VOIDED and claim.taken_at and not claim.voided:
+            claim = self.teller.save(claim, replace(claim, voided=True), "sale voided")
+        return claim
+
+    def _see_missing(self, claim: Claim, now: datetime) -> Claim:
+        if claim.missing_since is not None:
             return claim
-        return self._save(claim, replace(claim, line_seen=True), "line seen")
+        return self.teller.save(claim, replace(claim, missing_since=now), "sale missing")
 
     def _remove(self, claim: Claim, view: View, snapshot: Snapshot) -> list[Effect]:
         other = claim.member_card_no != snapshot.sale.member_card_no
@@ -156,104 +223,37 @@ class Cashbox:
     def _carry_out(self, move: Move, claim: Claim, view: View, policy: Policy, purse: Purse) -> Claim | None:
         """The claim after the move; None = nothing was learnt, try again in a later tick."""
         if move is Move.REDEEM:
-            return self._redeem(claim, policy, purse)
+            return self.teller.redeem(claim, policy, purse)
         if move is Move.LOOK:
-            return self._look(claim, policy, purse)
+            return self.teller.look(claim, policy, purse)
         if move is Move.REFUND:
-            return self._refund(claim, policy, purse)
+            return self.teller.refund(claim, policy, purse)
+        if move is Move.COLLECT:
+            return self.teller.collect(claim, policy, purse)
         if move is Move.TELL:
-            return self._save(claim, mark_told(claim), move)
+            return self.teller.save(claim, mark_told(claim), move)
+        return self._finish(move, claim, view, policy)
+
+    def _finish(self, move: Move, claim: Claim, view: View, policy: Policy) -> Claim:
         ends = {Move.RELEASE: End.RELEASED, Move.SETTLE: End.SETTLED, Move.OWE: End.OWED, Move.SUSPECT: End.SUSPECT}
         end = ends[move]
         reason = _end_reason(end, claim, view, policy)
-        after = self._save(claim, mark_end(claim, end, reason, view.applied), move)
-        if end in (End.OWED, End.SUSPECT):
-            log.error("receipt %s, coupon code %s: %s, %s", claim.receipt_no, claim.coupon_code, end, reason)
-            self.ledger.add_report(claim.receipt_no, f"{end} {claim.coupon_code}: {reason}", self.clock.now())
-        return after
-
-    def _redeem(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        discount = _discount(purse.wallet, claim.discount_id)
-        stale = purse.wallet is None or self.clock.now() - purse.wallet.read_at > URL_LIFETIME
-        if stale or discount is None:
-            try:
-                purse.wallet = purse.read_again()
-            except NavpluginError as problem:
-                log.warning(
-                    "receipt %s: points not taken yet, AIQ's wallet cannot be read (%s)", claim.receipt_no, problem
-                )
-                return None
-            discount = _discount(purse.wallet, claim.discount_id)
-        if discount is None or not discount.redemption_url:
-            return self._save(claim, mark_answer(claim, Points.REFUSED, reason="AIQ no longer offers it"), "refused")
-        if discount.tier and claim.points_cost == ZERO:
-            return self._save(claim, mark_answer(claim, Points.YES, reason="tier reward, no call"), "taken")
-        if "early-sent" in self.rules:
-            claim = self._save(claim, mark_sent(claim, policy, self.clock.now()), "sent")
-        try:
-            number = self.loyalty.send_redemption(discount, claim.receipt_no)
-        except Refused as no:
-            return self._save(claim, mark_answer(claim, Points.REFUSED, reason=no.message), "refused")
-        except DEFINITE_NO_EFFECT as no:
-            self._save(claim, mark_answer(claim, Points.NO, reason=no.message), "not sent")
-            return None
-        except NavpluginError as unknown:
-            log.error("receipt %s: AIQ's answer to the redemption is unknown (%s)", claim.receipt_no, unknown)
-            return claim
-        purse.wallet = None
-        return self._save(claim, mark_answer(claim, Points.YES, number), "taken")
-
-    def _look(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        now = self.clock.now()
-        since = (claim.not_before or now) - policy.grace - timedelta(minutes=5)
-        person = self.ledger.person(claim.member_card_no)
-        contact_id = person.contact_id if person else ""
-        try:
-            found = self.loyalty.find_redemption(contact_id, claim.discount_id, claim.receipt_no, since)
-        except NavpluginError as problem:
-            log.warning("receipt %s: AIQ's redemptions cannot be read (%s)", claim.receipt_no, problem)
-            return None
-        after = after_look(claim, found is not None, claim.redemption_id, now, self.rules)
-        if after is None:
-            return None
-        purse.wallet = None
-        return self._save(claim, after, "found" if found else "not found")
-
-    def _refund(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        person = self.ledger.person(claim.member_card_no)
-        claim = self._save(claim, mark_sent(claim, policy, self.clock.now(), refunding=True), "refund sent")
-        try:
-            self.loyalty.send_refund(claim, person.contact_id if person else "")
-        except Refused as no:
-            taken = self._save(claim, mark_answer(claim, Points.YES, claim.redemption_id), "refund refused")
-            return self._save(taken, mark_end(taken, End.SUSPECT, f"AIQ refused the refund: {no.message}"), "suspect")
-        except DEFINITE_NO_EFFECT:
-            self._save(claim, mark_answer(claim, Points.YES, claim.redemption_id), "refund not sent")
-            return None
-        except NavpluginError as unknown:
-            log.error("receipt %s: AIQ's answer to the refund is unknown (%s)", claim.receipt_no, unknown)
-            return claim
-        purse.wallet = None
-        return self._save(claim, mark_answer(claim, Points.NO), "refunded")
-
-    def _save(self, before: Claim, after: Claim, move: str) -> Claim:
-        self.ledger.save_claim(before, after, str(move), self.clock.now())
-        log.info("receipt %s, coupon code %s: %s", after.receipt_no, after.coupon_code, move)
+        after = mark_end(claim, end, reason, view.applied)
+        if end is End.OWED and policy.owed == "absorb":
+            after = replace(after, resolved="absorbed by the store (owed = absorb)")
+        self.teller.save(claim, after, move)
+        if after.needs_person:
+            self.teller.tell_person(claim, end, reason)
         return after
 
 
-def _has_orphans(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:
-    """Whether a posted sale has more offers than claims: only then is a wallet worth a call."""
-    if snapshot.posted is None:
-        return False
-    known = {c.offer_no for c in claims} | {g.offer_no for g in snapshot.grants}
-    return any(d.offer_no not in known for d in snapshot.posted.discounts)
-
-
-def _discount(wallet: Wallet | None, discount_id: str) -> WalletDiscount | None:
-    if wallet is None:
-        return None
-    return next((d for d in wallet.discounts if d.discount_id == discount_id), None)
+def _has_strays(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:
+    """Whether the sale bears offers or coupons without a claim or a row: only then is more than its wallet asked."""
+    if snapshot.posted is not None:
+        known = {c.offer_no for c in claims} | {g.offer_no for g in snapshot.grants}
+        return any(d.offer_no not in known for d in snapshot.posted.discounts)
+    codes = {c.coupon_code for c in claims} | {g.coupon_code for g in snapshot.grants}
+    return snapshot.journal is not None and bool(snapshot.journal.coupon_codes - codes)
 
 
 def _end_reason(end: End, claim: Claim, view: View, policy: Policy) -> str:
@@ -267,4 +267,4 @@ def _end_reason(end: End, claim: Claim, view: View, policy: Policy) -> str:
         return "AIQ's answer never came; look in AIQ whether the points were taken"
     if claim.points is Points.YES:
         return f"{claim.points_cost} points are to be given back by hand (refund = {policy.refund})"
-    return "the sale has vanished from NAV"
+    return "the sale has vanished from NAV" if not view.readable else claim.reason

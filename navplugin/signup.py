@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from navplugin.core.errors import NavpluginError, Refused, UnknownOutcome
 from navplugin.core.model import Decision, LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
@@ -14,7 +15,8 @@ from navplugin.ledger import SqlLedger
 
 log = logging.getLogger("navplugin.signup")
 
-ADULT_AGE = 18
+SENDS = 2
+"""How often a sign-up is sent, each time after a look-up that says no member (aiq-api.md 13)."""
 JOINED = (LoyaltyStatus.MEMBER,)
 PROMPTS = "AIQ_POSPrompts"
 
@@ -46,15 +48,19 @@ class SignupDesk:
         Looks up first; one call after each look-up, so that a lost answer never signs up twice.
         """
         contact = self.loyalty.contact_of(member)
-        refusal = _why_not(member, record, contact is not None)
+        refusal = _why_not(member, record, contact is not None, store)
         if refusal or contact is None:
             self._save(record, "refused", refusal)
             return Persona(LoyaltyStatus.UNKNOWN)
         try:
             persona = self.loyalty.fetch_status(contact)
             if persona.status not in JOINED:
+                if record.tries >= SENDS:
+                    raise Refused("sent twice, and AIQ still does not know the member")
                 record = self._save(record, "sent", "")
-                signup = Signup(contact, member.first_name, member.last_name, store.aiq_store)
+                signup = Signup(
+                    contact, member.first_name, member.last_name, store.aiq_store, consent=store.consent
+                )
                 persona = self.loyalty.send_signup(signup)
         except Refused as no:
             self._save(record, "refused", no.message)
@@ -65,6 +71,8 @@ class SignupDesk:
             return None
         except NavpluginError as problem:
             log.warning("receipt %s: sign-up waits for AIQ (%s)", record.receipt_no, problem)
+            if record.state == "sent":  # certainly without effect: it does not count
+                self._save(replace(record, tries=record.tries - 1), "yes", "")
             return None
         self._save(record, "done", "")
         joined = replace(persona, status=LoyaltyStatus.MEMBER, read_at=self.clock.now())
@@ -123,14 +131,14 @@ def _record(snapshot: Snapshot, prompt: Prompt, clock: Clock) -> SignupRecord:
     )
 
 
-def _why_not(member: Member, record: SignupRecord, reachable: bool) -> str:
+def _why_not(member: Member, record: SignupRecord, reachable: bool, store: StoreSettings) -> str:
     """Safety that no rule can switch off: no minors, nobody without a phone or e-mail of their own."""
     if not reachable:
         return "the member has neither a phone number nor an e-mail of their own"
     born = member.date_of_birth
     if born is not None:
-        today = record.answered_at.date()
+        today = record.answered_at.astimezone(ZoneInfo(store.time_zone)).date()
         age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-        if age < ADULT_AGE:
+        if age < store.adult_age:
             return "the member is a minor"
     return ""

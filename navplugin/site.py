@@ -15,13 +15,26 @@ from navplugin.nav.contract.overrides import read_overrides
 from navplugin.publish import FooterText
 from navplugin.receipts.footer import PLAIN, bare_footer, render_footer
 from navplugin.rulebook.load import Rulebook, load_rulebook
-from navplugin.rulefiles import read_folder
+from navplugin.rulebook.load_rules import FOOTERS
+from navplugin.rulefiles import read_cases, read_folder
 
 DEFAULTS = "defaults"
+CLOSING = "Minutes To Closing"
 SUFFIX = ".txt.j2"
 TEMPLATES = ("wallet", "signup", "plain")
-"""Receipt templates that a site must have: members, other people, sales without a member. Others may lie beside them."""
+"""Receipt templates that a site must have: members, other people, sales without a member. Others may lie beside."""
 NO_FOOTER = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """The rules of a folder: the rulebook, None where there is an error; files and cases as (path, content)."""
+
+    folder: Path
+    book: Rulebook | None = None
+    files: Sequence[tuple[str, bytes]] = ()
+    cases: Sequence[tuple[str, bytes]] = ()
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,7 @@ class Site:
     NAV's pages, by page of the contract; alarms: receipt templates that fail, and what prints in their place."""
 
     profile: Profile
-    rulebook: Rulebook
+    rules: RuleFiles
     footers: Mapping[str, Mapping[str, FooterText]]
     ledger: Path
     overrides: Mapping[str, Override] = field(default_factory=dict)
@@ -53,8 +66,12 @@ def defaults_folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-def load_site(config: Path) -> Loaded:
-    """Read a profile and all that it names. Paths in it are relative to its folder."""
+def load_site(config: Path, *, rules_may_wait: bool = False) -> Loaded:
+    """Read a profile and all that it names. Paths in it are relative to its folder.
+
+    rules_may_wait: errors in rule files are kept in `Site.rules` and do not stop loading, as published rules may be in
+    force.
+    """
     found = Loaded()
     profile = _load_profile(config, found)
     if profile is None:
@@ -62,14 +79,20 @@ def load_site(config: Path) -> Loaded:
     base = config.resolve().parent
     overrides, problems = read_overrides(profile.pages)
     found.problems += problems
-    rulebook = load_rules(base / profile.worker["rules"], found)
-    footers, failures, alarms = _load_footers(profile, base / profile.worker["receipt-templates"], found)
+    templates = base / profile.worker["receipt-templates"]
+    rules = load_rules(base / profile.worker["rules"], footer_names(templates))
+    found.files += len(rules.files)
+    if not rules_may_wait:
+        found.problems += rules.problems
+    if rules.book is not None:
+        found.problems += _missing_settings(rules.book, profile)
+    footers, failures, alarms = _load_footers(profile, templates, found)
     found.problems += [p for no in footers for p in _unknown_policies(profile, no, footers[no])]
-    ready = rulebook is not None and not has_errors(found.problems)
+    ready = not has_errors(found.problems)
     # A template that fails stops no worker: the plain footer prints in its place.
     found.problems += [p for p in failures if p not in found.problems]
-    if rulebook is not None and ready:
-        found.site = Site(profile, rulebook, footers, base / profile.worker["state"], overrides, alarms)
+    if ready:
+        found.site = Site(profile, rules, footers, base / profile.worker["state"], overrides, alarms)
     return found
 
 
@@ -107,13 +130,40 @@ def _unknown_policies(profile: Profile, store_no: str, footers: Mapping[str, Foo
     ]  # fmt: skip
 
 
-def load_rules(folder: Path, found: Loaded) -> Rulebook | None:
-    """The rulebook of a folder; problems and the number of files are added to `found`."""
-    files = _read_rules(folder, found)
-    rulebook, problems = load_rulebook(files)
-    found.problems += problems
-    found.files += len(files)
-    return rulebook
+def _missing_settings(book: Rulebook, profile: Profile) -> list[Problem]:
+    """Rules that ask when a store closes, where the profile does not say it: they act, as they cannot tell."""
+    out = []
+    for no, store in profile.stores.items():
+        asked = [c for r in book.for_store(no).rules for c in r.conditions if c.fact.caption == CLOSING]
+        if asked and not store["closing-time"]:
+            message = f"a rule asks {CLOSING}, and store {no} has no closing-time in the profile"
+            hint = f"add 'closing-time = 21:00' to [store {no}]; what forbids acts always while it is unknown"
+            out.append(Problem(asked[0].span, Level.WARNING, "missing-setting", message, hint))
+    return out
+
+
+def footer_names(folder: Path) -> tuple[str, ...]:
+    """The receipt templates that a rule may name: those that ship, and those in this folder."""
+    own = [path.name.removesuffix(SUFFIX) for path in sorted(folder.glob(f"*{SUFFIX}"))] if folder.is_dir() else []
+    return tuple(dict.fromkeys((*FOOTERS, *own)))
+
+
+def load_rules(folder: Path, footers: tuple[str, ...] = ()) -> RuleFiles:
+    """The rules of a folder, with their cases and every problem; a problem too where they cannot be read.
+
+    footers: receipt templates that a rule may name; without them those in the folder receipt_templates beside it.
+    """
+    footers = footers or footer_names(folder.resolve().parent / "receipt_templates")
+    try:
+        files, cases = read_folder(folder), read_cases(folder)
+    except OSError as wrong:
+        problem = _no_file(folder, f"the rules cannot be read: {wrong.strerror}", "name the folder")
+        return RuleFiles(folder, problems=(problem,))
+    if not files:
+        problem = _no_file(folder, "there is no rule file (*.ini) in this folder", "name the folder")
+        return RuleFiles(folder, problems=(problem,))
+    book, problems = load_rulebook(files, footers)
+    return RuleFiles(folder, book, files, cases, problems)
 
 
 def _load_profile(config: Path, found: Loaded) -> Profile | None:
@@ -127,17 +177,6 @@ def _load_profile(config: Path, found: Loaded) -> Profile | None:
     profile, problems = read_profile(read_ini(str(config), data))
     found.problems += problems
     return profile
-
-
-def _read_rules(folder: Path, found: Loaded) -> Sequence[tuple[str, bytes]]:
-    try:
-        files = read_folder(folder)
-    except OSError as wrong:
-        found.problems.append(_no_file(folder, f"the rules cannot be read: {wrong.strerror}", "name the folder"))
-        return ()
-    if not files:
-        found.problems.append(_no_file(folder, "there is no rule file (*.ini) in this folder", "name the folder"))
-    return files
 
 
 def read_templates(folder: Path) -> tuple[dict[str, tuple[str, str]], list[Problem]]:

@@ -14,6 +14,7 @@ from navplugin.worker import TickReport, Worker
 log = logging.getLogger("navplugin.watch")
 
 ROUNDS_OF_ONCE = 25
+PATIENCE_OF_ONCE = 30.0
 LONGEST_PAUSE = 30.0
 LONGEST_ASKED = 300.0
 """Seconds that a server may ask for (Retry-After): tills must not wait for a slip of the pen."""
@@ -39,13 +40,14 @@ class Watch:
     def once(self) -> TickReport:
         """Ticks until nothing is left to write, at most ROUNDS_OF_ONCE; raises what NAV raises."""
         self._publish()
+        self.worker.lanes.patience = PATIENCE_OF_ONCE
         total = TickReport()
         for _ in range(ROUNDS_OF_ONCE):
             report = self._round()
             total.sales += report.sales
             total.effects += report.effects
             total.again, total.failures = report.again, report.failures
-            if report.effects == 0:
+            if report.effects == 0 and report.busy == 0:
                 break
         return total
 
@@ -81,5 +83,6 @@ class Watch:
         return report
 
     def _publish(self) -> None:
-        self.publish()
+        with self.worker.lanes.turn.taken():  # a lane may be in the middle of a sale
+            self.publish()
         self._published_at, self._is_due = self.clock.now(), False

@@ -57,16 +57,34 @@ class WatchOnlyLoyalty:
         """As the real one."""
         return self._asked.fetch_wallet(contact)
 
-    def find_redemption(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Redemption | None:
+    def find_redemptions(
+        self, contact_id: str, discount_id: str, reference: str, since: datetime
+    ) -> Sequence[Redemption]:
         """As the real one."""
-        return self._asked.find_redemption(contact_id, discount_id, reference, since)
+        return self._asked.find_redemptions(contact_id, discount_id, reference, since)
+
+    def list_redemptions(self, since: datetime) -> Sequence[Redemption]:
+        """As the real one."""
+        return self._asked.list_redemptions(since)
 
     def send_signup(self, signup: Signup) -> Persona:
         """Log that somebody would be signed up; no name, no number."""
         log.info("would sign up a member of store %s", signup.aiq_store)
         return Persona(LoyaltyStatus.MEMBER)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
+    def send_pin(self, contact: Contact) -> None:
+        """Log that a text would go out."""
+        log.info("would send a PIN to a member")
+
+    def send_pin_answer(self, contact: Contact, pin: str) -> Wallet | None:
+        """As if the PIN were right."""
+        return None
+
+    def send_collection(self, claim: Claim, contact_id: str) -> None:
+        """Log which points would be taken by an adjustment."""
+        log.info("would collect %s points of %s on %s", claim.points_cost, claim.coupon_code, claim.receipt_no)
+
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
         """Log which points would be taken."""
         log.info("would take %s points for %s, reference %s", discount.points_cost, discount.coupon_code, reference)
         return "watch-only"

@@ -11,27 +11,35 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.model import Decision, Situation
-from navplugin.core.ports import JournalReader, LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.errors import Misconfigured
+from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
+from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher, NavWriter
+from navplugin.core.problems import has_errors
 from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
+from navplugin.lanes import Lanes, YieldingLoyalty
 from navplugin.ledger import SqlLedger
-from navplugin.loyalty import AiqProvider
+from navplugin.ledger.rules import RuleLedger, RuleSet
+from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.inspector import NavInspector
 from navplugin.nav.reader import NavReader
 from navplugin.nav.session import NavSettings, connect, open_transport
 from navplugin.nav.signin import SignIn
 from navplugin.nav.writer import NavWriter as NavAdapter
+from navplugin.past import Past
 from navplugin.publish import publish_store
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.decide import decide
 from navplugin.rulebook.durable import DurableMatcher
 from navplugin.rulebook.explain import trace_to_json
-from navplugin.rulebook.load import Rulebook
+from navplugin.rulebook.load import Rulebook, load_rulebook, name_of
+from navplugin.ruletest import run_cases
 from navplugin.secret import resolve_secret
 from navplugin.settle import Cashbox
+from navplugin.shelf import RuleShelf
 from navplugin.site import Site
+from navplugin.tryout import Looker
 from navplugin.watch import Watch
 from navplugin.watchonly import LEDGER_SUFFIX, WatchOnlyLoyalty, WatchOnlyWriter
 from navplugin.wire import read_server_time
@@ -39,6 +47,8 @@ from navplugin.worker import Company, Worker
 
 log = logging.getLogger("navplugin")
 
+LANES = 8
+"""Sales that may wait for AIQ at the same time."""
 
 class SystemClock:
     """The time of this machine."""
@@ -60,11 +70,13 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     nav = profile.nav
     reader, nav_writer = connect(nav_settings(site))
     watch_only = watch_only or nav["objects"] == "none"
-    provider = _loyalty(profile, clock)
+    provider = connect_aiq(site, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
     loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
-    ledger = SqlLedger(site.ledger.with_name(site.ledger.name + LEDGER_SUFFIX) if watch_only else site.ledger)
-    matcher = _matcher(profile.worker["matcher"])
+    ledger = open_ledger(site, suffix=LEDGER_SUFFIX if watch_only else "")
+    if ledger.is_new:
+        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", ledger.path)
+    matcher, lanes = _matcher(profile.worker["matcher"]), Lanes(LANES)
     try:
         ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
@@ -79,10 +91,17 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
             ledger.add_report("", alarm, clock.now())
         if watch_only:
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
-        cashbox = Cashbox(ledger, loyalty, clock, policies(profile))
-        worker = Worker(_company(site, matcher), reader, writer, loyalty, ledger, cashbox, clock)
+        yielding = YieldingLoyalty(loyalty, lanes.turn)
+        cashbox = Cashbox(ledger, yielding, clock, policies(profile))
+        rules = RuleLedger(ledger, nav["company"])
+        if watch_only:
+            _copy_published(site, rules)
+        shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
+        company = _company(site, matcher, shelf, Past(reader, rules, clock))
+        worker = Worker(company, reader, writer, yielding, ledger, cashbox, clock, lanes)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
+        lanes.close()
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
@@ -101,28 +120,66 @@ def doctor_tools(site: Site) -> Tools:
     def server_time(url: str) -> datetime | None:
         return read_server_time(url, profile.nav["ca-file"] if url == profile.nav["url"] else "")
 
-    def open_ledger() -> SqlLedger:
-        return SqlLedger(site.ledger, must_exist=True)
+    def ledger() -> SqlLedger:
+        return open_ledger(site, must_exist=True)
 
-    return Tools(open_nav, lambda: _loyalty(profile, clock), open_ledger, server_time, clock)
+    return Tools(open_nav, lambda: connect_aiq(site, clock), ledger, server_time, clock)
 
 
-def _loyalty(profile: Profile, clock: SystemClock) -> AiqProvider:
-    aiq = profile.aiq
-    return AiqProvider(
-        aiq["url"],
-        aiq["uid"],
-        resolve_secret(aiq["key"], "the AIQ API key"),
-        source=aiq["source"],
-        append_reference=aiq["append-reference"],
-        refund=profile.worker["refund"],
-        clock=clock,
-    )
+@contextmanager
+def look_into(site: Site) -> Iterator[Looker]:
+    """Reading only: for `rules try`, `explain --live` and `replay`. The ledger is read where there is one."""
+    profile, clock = site.profile, SystemClock()
+    reader, _ = connect(nav_settings(site))
+    ledger = open_ledger(site, must_exist=True) if site.ledger.is_file() else None
+    stores = {no: profile.store_settings(no) for no in profile.stores}
+    try:
+        loyalty, company = connect_aiq(site, clock), profile.nav["company"]
+        yield Looker(reader, loyalty, ledger, company, stores, footer_codes(site), clock)
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+def footer_codes(site: Site) -> dict[str, dict[str, str]]:
+    """By Store No., then by template name: the code of the footer in NAV."""
+    return {no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()}
 
 
 def open_reader(site: Site) -> JournalReader:
     """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
     return connect(nav_settings(site))[0]
+
+
+def connect_aiq(site: Site, clock: Clock, *, batch: bool = False) -> AiqProvider:
+    """AIQ of a site, within the call budget of its key. batch: for feeds and audits, which come second."""
+    aiq = site.profile.aiq
+    key = resolve_secret(aiq["key"], "the AIQ API key")
+    rates = (int(aiq[f"calls-per-{length}"]) for length in ("second", "minute", "hour"))
+    budget = site.ledger.with_name(site.ledger.name + ".rate")
+    return AiqProvider(
+        aiq["url"],
+        aiq["uid"],
+        key,
+        source=aiq["source"],
+        append_reference=aiq["append-reference"],
+        refund=site.profile.worker["refund"],
+        clock=clock,
+        gate=SharedGate(budget, key, *rates, batch=batch),
+    )
+
+
+def open_ledger(site: Site, *, must_exist: bool = False, suffix: str = "") -> SqlLedger:
+    """The ledger of a site, in the mode that its profile names. LedgerUnusable when it cannot be used.
+
+    suffix: behind the name of the file, for a ledger of its own.
+    """
+    worker = site.profile.worker
+    hide_with = b""
+    if worker["personal-data"] == "hash":
+        hide_with = resolve_secret(worker["hash-key"], "the key of the hashes in the ledger").encode()
+    path = site.ledger.with_name(site.ledger.name + suffix)
+    return SqlLedger(path, must_exist=must_exist, hide_with=hide_with)
 
 
 def nav_settings(site: Site) -> NavSettings:
@@ -161,6 +218,8 @@ def policies(profile: Profile) -> dict[str, Policy]:
             suspend_max=timedelta(hours=w["suspend-hours"]),
             vanish_max=timedelta(hours=w["vanish-hours"]),
             full_return=w["full-return"],
+            part_return=w["part-return"],
+            owed=w["owed"],
         )
         for no, store in profile.stores.items()
     }
@@ -185,18 +244,64 @@ def setup_fields(site: Site, store_no: str) -> dict[str, Any]:
     }
 
 
-def _company(site: Site, matcher: Matcher) -> Company:
-    books: dict[str, Rulebook] = {no: site.rulebook.for_store(no) for no in site.profile.stores}
+def _copy_published(site: Site, rules: RuleLedger) -> None:
+    """A worker that only watches has a ledger of its own; it decides by the rules that are in force at its start."""
+    if not site.ledger.is_file():
+        return
+    ledger = SqlLedger(site.ledger, must_exist=True)
+    try:
+        published = RuleLedger(ledger, rules.company).in_force()
+    finally:
+        ledger.close()
+    mine = rules.in_force()
+    if published is not None and (mine is None or mine.hash != published.hash):
+        rules.publish(published)
 
+
+def _first_rules(site: Site, rules: RuleLedger, clock: SystemClock) -> tuple[Rulebook, int]:
+    """The published rules and their number; where nothing was ever published, those of the folder, which are published
+    then. Raises Misconfigured where neither can be used."""
+    published = rules.in_force()
+    if published is not None:
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in published.files], None)
+        if book is not None:
+            _say_what_waits(site, published.hash)
+            return book, published.number
+        log.error("the published rules %s cannot be read by this version; taking those of the folder", published.hash)
+    book = site.rules.book
+    if book is None:
+        raise Misconfigured("the rules have errors, and none are published: navplugin rules check", system="rules")
+    tested = run_cases(book, site.rules.cases, [BuiltinMatcher()])
+    if has_errors(tested.problems):
+        raise Misconfigured(f"a case beside the rules fails: {sorted(tested.problems)[0].headline()}", system="rules")
+    files = [(name_of(path), data) for path, data in site.rules.files]
+    first = RuleSet(book.hash, clock.now(), "worker", "first start", len(book.rules), tested.cases, files)
+    return book, rules.publish(first)
+
+
+def _say_what_waits(site: Site, in_force: str) -> None:
+    book = site.rules.book
+    if book is None:
+        log.error("the rules in the folder have errors; rules %s stay in force: navplugin rules check", in_force)
+    elif book.hash != in_force:
+        log.warning("the folder holds rules %s, in force are rules %s: navplugin rules apply", book.hash, in_force)
+
+
+def _company(site: Site, matcher: Matcher, shelf: RuleShelf, past: Past) -> Company:
     def decide_for(situation: Situation) -> Decision:
-        return decide(books[situation.store.store_no], situation, matcher)
+        return decide(shelf.rules_for(situation.snapshot.sale, situation.store.store_no).book, situation, matcher)
+
+    def history_of(sale: Sale, store: StoreSettings) -> History:
+        return past.gather(sale, store, shelf.rules_for(sale, store.store_no).sources)
 
     return Company(
         name=site.profile.nav["company"],
         stores={no: site.profile.store_settings(no) for no in site.profile.stores},
-        footer_codes={no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()},
+        footer_codes=footer_codes(site),
         decide=decide_for,
         save_trace=trace_to_json,
+        history=history_of,
+        note=past.note,
         setup_lifetime=timedelta(seconds=site.profile.worker["setup-seconds"]),
     )
 

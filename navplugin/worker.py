@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from navplugin.claim_view import sold_back_in_full
 from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
@@ -24,6 +24,7 @@ from navplugin.core.model import (
     Decision,
     Effect,
     End,
+    History,
     LoyaltyStatus,
     Offer,
     Op,
@@ -38,12 +39,14 @@ from navplugin.core.model import (
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
 from navplugin.cursors import MarkCursor
+from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
-from navplugin.ledger.figures import save_figures
-from navplugin.mismatch import compare, figures_of, return_differences
-from navplugin.people import Answer, People
+from navplugin.mismatch import compare, figures_of
+from navplugin.people import Answer, People, Purses
+from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
-from navplugin.settle import Cashbox, Purse
+from navplugin.returns import Returns
+from navplugin.settle import Cashbox
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
@@ -57,6 +60,7 @@ class Company:
     """A store group: what the tick needs to know of one NAV company.
 
     decide: the pure rulebook, from a situation to a decision. save_trace: turns a decision into text for the ledger.
+    history: what happened before a sale, as far as its rules ask. note: is told each row that was written.
     setup_lifetime: how old offers and AIQ Signup Terms may be when a sale is decided.
     """
 
@@ -65,6 +69,8 @@ class Company:
     footer_codes: Mapping[str, Mapping[str, str]]
     decide: Callable[[Situation], Decision]
     save_trace: Callable[[Situation, Decision], str]
+    history: Callable[[Sale, StoreSettings], History] = lambda sale, store: History()
+    note: Callable[[Sale, Effect], None] = lambda sale, effect: None
     setup_lifetime: timedelta = timedelta(seconds=15)
 
 
@@ -72,13 +78,14 @@ class Company:
 class TickReport:
     """What one tick did: sales looked at, effects carried out, sales that must be looked at again.
 
-    bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
+    busy: sales that still wait for AIQ. bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
     """
 
     sales: int = 0
     bare: bool = False
     effects: int = 0
     again: int = 0
+    busy: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -104,11 +111,14 @@ class Worker:
         ledger: SqlLedger,
         cashbox: Cashbox,
         clock: Clock,
+        lanes: Lanes | None = None,
     ) -> None:
+        self.lanes = lanes or Lanes()
         self.company, self.reader, self.writer = company, reader, writer
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
-        self.desk = SignupDesk(ledger, loyalty, clock)
+        self.desk, self.pins = SignupDesk(ledger, loyalty, clock), PinDesk(ledger, loyalty, clock)
+        self.returns = Returns(reader, ledger, clock)
         self._saved_mark = int(ledger.note(f"mark/{company.name}", "0"))
         self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
@@ -120,17 +130,22 @@ class Worker:
 
     def tick(self) -> TickReport:
         """One round. Raises Retriable when NAV itself is away, Fatal when this store group must stop."""
+        with self.lanes.turn.taken():
+            return self._round()
+
+    def _round(self) -> TickReport:
         report = TickReport()
-        sales = self._due_sales()
-        if not sales:
-            self._save_mark()
-            return report
-        for snapshot in self._snapshots(list(sales.values()), report):
+        sales = [s for s in self._due_sales().values() if s.receipt_no not in self.lanes.busy]
+        jobs: dict[str, Callable[[], tuple[bool, int]]] = {}
+        for snapshot in self._snapshots(sales, report) if sales else ():
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
+            self._seen[receipt] = snapshot.sale.change_mark
+            jobs[receipt] = partial(self._process, snapshot)
+        for receipt, outcome in self.lanes.run(jobs):
             try:
-                due, done = self._process(snapshot)
+                due, done = outcome()
             except Fatal:
                 raise
             except (Retriable, Skippable) as problem:
@@ -138,10 +153,9 @@ class Worker:
                 report.failures.append(str(problem))
                 due, done = True, 0
             report.effects += done
-            self._seen[receipt] = snapshot.sale.change_mark
             if due:
                 self._again.add(receipt)
-        report.again = len(self._again)
+        report.again, report.busy = len(self._again), len(self.lanes.busy)
         self._save_mark()
         return report
 
@@ -161,7 +175,7 @@ class Worker:
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""
         safe = self._cursor.safe(self.clock.now())
-        if not self._again and safe != self._saved_mark:
+        if not self._again and not self.lanes.busy and safe != self._saved_mark:
             self.ledger.set_note(f"mark/{self.company.name}", str(safe))
             self._saved_mark = safe
         self._seen = {receipt: mark for receipt, mark in self._seen.items() if mark >= safe}
@@ -172,7 +186,7 @@ class Worker:
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
         self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
-        wanted = set(self._again)
+        wanted = self._again - self.lanes.busy
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
             self._refused.clear()
@@ -199,10 +213,11 @@ class Worker:
         return changed
 
     def _report_vanished(self, receipt_no: str) -> None:
-        for claim in self.ledger.claims_of(receipt_no):
-            if claim.end is End.OPEN:
-                text = f"the sale row is gone from NAV while {claim.coupon_code} was promised"
-                self.ledger.add_report(receipt_no, text, self.clock.now())
+        self.cashbox.settle_missing(receipt_no)
+        settled = any(c.end is End.SETTLED for c in self.ledger.claims_of(receipt_no))
+        if settled and self.ledger.returns_of(receipt_no):
+            text = "this sale was returned, and its row is gone from NAV: its wallet discounts stay as they are"
+            self.ledger.add_report(receipt_no, text, self.clock.now())
 
     # ---- one sale ----------------------------------------------------------------------------------------------
 
@@ -215,21 +230,24 @@ class Worker:
             return False, 0
         if sale.state is SaleState.POSTED and snapshot.posted is None:
             return True, 0  # the transaction is not readable yet: rows commit out of order
+        self.ledger.learn_cards((sale.member_card_no, *(g.member_ref for g in snapshot.grants)))
         actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
         answer, joining = self._ask(snapshot, store, actions)
+        pins = {
+            a.entry_no: self.pins.answer(a, snapshot, answer.contact) for a in actions if a.action.startswith("Pin")
+        }
         situation = self._situation(snapshot, store, answer, joining)
         decision = self.company.decide(situation)
-        purse = self._purse(sale.member_card_no, answer)
-        effects, due = self.cashbox.settle(situation, decision, purse)
-        if purse.wallet is not answer.wallet:
-            self.people.forget_wallet(sale.member_card_no)
+        purses = Purses(self.people, sale.member_card_no, answer)
+        effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self.returns.extent(snapshot))
+        purses.forget_spent()
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
-        effects += [self._finish(action, snapshot, answer, decision) for action in actions]
-        done = sum(self._carry_out(sale.receipt_no, effect) for effect in effects)
+        effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
+        done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
-            due = self._give_back(snapshot, store) or due
+            self._again |= self.returns.note(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 
@@ -270,6 +288,8 @@ class Worker:
             offers=self._read_setup().offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
+            history=self.company.history(sale, store),
+            present=self.pins.is_present(snapshot),
             no_discount_items=self._read_setup().no_discount_items,
         )
 
@@ -290,10 +310,6 @@ class Worker:
             return frozenset()
         return frozenset(str(row.fields["No"]) for row in rows)
 
-    def _purse(self, member_card_no: str, answer: Answer) -> Purse:
-        wallet = answer.wallet or self.people.cached_wallet(member_card_no)
-        return Purse(answer.contact, wallet, lambda: self.people.read_wallet(member_card_no))
-
     def _row_effects(
         self,
         snapshot: Snapshot,
@@ -311,27 +327,31 @@ class Worker:
             effects += [e for e in grants if e.key not in taken]
         return effects
 
-    def _finish(self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision) -> Effect:
+    def _finish(
+        self, action: StaffAction, snapshot: Snapshot, answer: Answer, decision: Decision, pins: Mapping[int, str]
+    ) -> Effect:
         """Answer a staff action; the rows that it asked for are written before it."""
         fields: dict[str, object] = {"Status": "Done", "Error_Text": "", "Taken_At": self.clock.now()}
-        if action.action.startswith("Pin"):
-            fields.update(Status="Failed", Error_Text="The PIN check is not set up for this store.", PIN="")
+        if action.entry_no in pins:
+            wrong = pins[action.entry_no]
+            fields.update(Status="Failed" if wrong else "Done", Error_Text=wrong, PIN="")
         elif answer.persona is None:
             fields.update(Status="Failed", Error_Text="AIQ does not answer; go on with the sale.")
         elif action.action == "Signup" and (why := why_no_prompt(snapshot, answer.persona, decision)):
             fields.update(Status="Failed", Error_Text=why)
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
-    def _carry_out(self, receipt_no: str, effect: Effect) -> bool:
+    def _carry_out(self, sale: Sale, effect: Effect) -> bool:
         """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take or that cannot
         be written, holds up no other and waits for the next recheck; other failures end the turn."""
-        row = (receipt_no, effect.page, effect.key)
+        row = (sale.receipt_no, effect.page, effect.key)
         content = (effect.op, {n: v for n, v in effect.fields.items() if not isinstance(v, datetime)})
         if self._refused.get(row) == content:
             return False
-        number = self.ledger.begin_effect(receipt_no, effect, self.clock.now())
+        number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())
         try:
             self.writer.write(effect)
+            self.company.note(sale, effect)
             outcome = "done"
         except AlreadyThere:
             outcome = "there-already"
@@ -340,7 +360,7 @@ class Worker:
         except (Skippable, ProtocolError) as problem:
             outcome = type(problem).__name__
             self._refused[row] = content
-            self._say_once(f"receipt {receipt_no}: {problem}")
+            self._say_once(f"receipt {sale.receipt_no}: {problem}")
         except NavpluginError as problem:
             self.ledger.finish_effect(number, type(problem).__name__, self.clock.now())
             raise
@@ -353,34 +373,9 @@ class Worker:
         if decision.trace:
             body = self.company.save_trace(situation, decision)
             self.ledger.save_decision(sale.receipt_no, sale.sale_guid, decision.rules_hash, decision.matcher, body, now)
-        figures = save_figures(self.ledger, figures_of(situation), now)
+        figures = self.ledger.save_figures(figures_of(situation), now)
         for text in (*decision.reports, *compare(figures, situation.store.currency_precision)):
             self.ledger.add_report(sale.receipt_no, text, now)
-
-    def _give_back(self, returned: Snapshot, store: StoreSettings) -> bool:
-        """A posted return: settled claims of the sold receipt, by `full-return`; a part return is reported."""
-        posted = returned.posted
-        if posted is None or not posted.refund_receipt_no:
-            return False
-        claims = [c for c in self.ledger.claims_of(posted.refund_receipt_no) if c.end is End.SETTLED]
-        if not claims:
-            return False
-        sold_row = self.reader.read_sale(posted.refund_receipt_no)
-        sold = next(iter(self.reader.read_snapshots([sold_row])), None) if sold_row else None
-        if sold is None:
-            return False
-        if sold.posted is not None:
-            for text in return_differences(sold.posted, posted, store.currency_precision):
-                self.ledger.add_report(posted.receipt_no, text, self.clock.now())
-        if not sold_back_in_full(sold, returned):
-            text = f"part of this sale was returned on {posted.receipt_no}; its wallet discount stays"
-            self.ledger.add_report(posted.refund_receipt_no, text, self.clock.now())
-            return False
-        person = self.people.member(claims[0].member_card_no)
-        answer = Answer(person, None, None, None, wallet_known=False)
-        situation = self._situation(sold, store, answer, joining=False)
-        purse = self._purse(claims[0].member_card_no, answer)
-        return self.cashbox.settle(situation, Decision(), purse, returned_in_full=True)[1]
 
     def _say_once(self, text: str) -> None:
         if text not in self._told:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+
+SHOWN = pytest.StashKey[list[str]]()
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "")
 
@@ -43,3 +46,18 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         real(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def show(request: pytest.FixtureRequest) -> Any:
+    """Figures for people: lines at the end of the output, also when all is well."""
+    return request.config.stash.setdefault(SHOWN, []).append
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was shown."""
+    lines = config.stash.get(SHOWN, [])
+    if lines:
+        terminalreporter.section("what was shown")
+        for line in lines:
+            terminalreporter.write_line(line)

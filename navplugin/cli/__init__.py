@@ -11,7 +11,10 @@ import typer
 
 from navplugin.cli.output import Exit
 
-GROUPS = ("simulate", "rules", "receipt", "predict", "worker", "ledger", "check", "doctor", "demo", "nav_objects")
+GROUPS = (
+    "simulate", "rules", "filter", "receipt", "predict", "worker", "ledger", "report", "check", "doctor", "demo",
+    "nav_objects",
+)  # fmt: skip
 """Modules of this package that register commands, in the order of --help."""
 
 

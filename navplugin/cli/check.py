@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,9 @@ import typer
 
 from navplugin.cli.output import Exit, Format, FormatOption, emit_problems, fail
 from navplugin.cli.receipt import check_templates
-from navplugin.cli.rules import run_cases
-from navplugin.core.problems import Problem, has_errors
-from navplugin.site import Loaded, load_rules, load_site
+from navplugin.core.problems import Problem
+from navplugin.ruletest import both_matchers, run_cases
+from navplugin.site import Loaded, RuleFiles, load_rules, load_site
 
 
 def register(app: typer.Typer) -> None:
@@ -44,18 +45,25 @@ def _check_one(path: Path, found: Loaded) -> None:
         more = load_site(path)
         _add(found, more.problems, more.files)
         if more.site is not None:
-            _add(found, *run_cases(more.site.rulebook, path.resolve().parent / more.site.profile.worker["rules"]))
+            _run_cases(found, more.site.rules)
     elif path.is_dir() and any(path.glob("*.j2")):
         problems, files = check_templates(path)
         _add(found, problems, files)
     elif path.is_dir():
-        rulebook = load_rules(path, found)
-        if rulebook is not None and not has_errors(found.problems):
-            _add(found, *run_cases(rulebook, path))
+        rules = load_rules(path)
+        _add(found, rules.problems, len(rules.files))
+        _run_cases(found, rules)
     else:
         fail(f"there is no file or folder {path}", Exit.MISUSE)
 
 
-def _add(found: Loaded, problems: list[Problem] | tuple[Problem, ...], files: int) -> None:
+def _run_cases(found: Loaded, rules: RuleFiles) -> None:
+    if rules.book is None:
+        return
+    with both_matchers() as matchers:
+        _add(found, run_cases(rules.book, rules.cases, matchers).problems, len(rules.cases))
+
+
+def _add(found: Loaded, problems: Sequence[Problem], files: int) -> None:
     found.problems += [p for p in problems if p not in found.problems]
     found.files += files

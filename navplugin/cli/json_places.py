@@ -36,8 +36,8 @@ class Places:
     def look(self) -> None:
         """Go through the text once."""
         if not self._found:
-            tokens = ((m.group(), m.start()) for m in _TOKEN.finditer(self.text))
-            self._walk(tokens)
+            pieces = ((m.group(), m.start()) for m in _TOKEN.finditer(self.text))
+            self._walk(pieces)
 
     def span(self, path: Path) -> Span:
         """The place of the value at this path, else of the nearest thing around it."""
@@ -53,27 +53,27 @@ class Places:
         line = self.text.split("\n")[span.line - 1].rstrip("\r")
         return line if len(line) <= LONGEST_SOURCE else ""
 
-    def _walk(self, tokens: Iterator[tuple[str, int]]) -> None:
+    def _walk(self, pieces: Iterator[tuple[str, int]]) -> None:
         """Keeps a stack: for each open container its path, and the key or index that is next."""
         stack: list[list[str | int]] = []
         waiting_for_key: list[bool] = []
-        for token, at in tokens:
-            if token in "}]":
+        for piece, at in pieces:
+            if piece in "}]":
                 stack.pop()
                 waiting_for_key.pop()
-            elif token == ",":
+            elif piece == ",":
                 here = stack[-1]
                 waiting_for_key[-1] = here[0] == "{"
                 here[1] = "" if here[0] == "{" else int(here[1]) + 1
-            elif token == ":":
+            elif piece == ":":
                 waiting_for_key[-1] = False
             elif stack and waiting_for_key[-1]:
-                stack[-1][1] = json.loads(token, strict=False)
+                stack[-1][1] = json.loads(piece, strict=False)
             else:
                 path: Path = tuple(here[1] for here in stack)
                 if path in self._found and path not in self.doubled:
                     self.doubled.append(path)
-                self._found[path] = (at, len(token))
-                if token in "{[":
-                    stack.append([token, "" if token == "{" else 0])
-                    waiting_for_key.append(token == "{")
+                self._found[path] = (at, len(piece))
+                if piece in "{[":
+                    stack.append([piece, "" if piece == "{" else 0])
+                    waiting_for_key.append(piece == "{")

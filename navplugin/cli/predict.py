@@ -1,4 +1,4 @@
-"""`navplugin predict`: a basket and offers as JSON in, what NAV should give out as JSON. For people: `--format text`."""
+"""`navplugin predict`: a basket and offers as JSON in, what NAV should give as JSON out; text for people."""
 
 from __future__ import annotations
 
@@ -31,11 +31,19 @@ EXAMPLE = """\
 """
 HELP = """Say what Total Discount Offers should give off a basket, and why one gives nothing.
 
-JSON in, JSON out; money is text. `items` names item numbers, or "*" for all. A benefit's `type` is amount or percent.
-`picked` holds coupon codes in pick order; an offer that is not picked gives nothing. `line_discount_percent` or
-`line_discount_amount` is for the whole line. `minimum_judged` before compares quantity times price with the step, after
-what is left when the offer's turn comes. `reached` is at-least or above. `returned` asks for the refund of quantities.
-All rounding is half up to `currency_precision`. Exit code 1 when the input is wrong: every problem with its place.
+JSON in, JSON out; money is text. `--example` prints a question to begin with.
+
+- lines: `line_discount_percent` or `line_discount_amount` is for the whole line; no `discountable`: yes.
+
+- offers: `items` are item numbers, or "*" for all; a benefit's `type` is amount or percent, steps rise.
+
+- picked: coupon codes in pick order; an offer that is not picked gives nothing.
+
+- minimum_judged: before compares quantity times price with a step, after what is left at the offer's turn.
+
+- reached: at-least or above. returned: quantities whose refund is asked for.
+
+All rounding is half up to `currency_precision`. Exit code 1: the input is wrong, every problem with its place.
 """
 
 
@@ -132,6 +140,8 @@ def _on_stderr(problems: Sequence[Problem]) -> None:
 
 
 def _read(file: str) -> str:
+    if file == "-" and sys.stdin.isatty():
+        err.print("Reading JSON from the keyboard; navplugin predict --example prints one.", markup=False)
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return data.decode("utf-8-sig")

@@ -90,7 +90,8 @@ class _Reader:
         top = self._object(data, (), KEYS, ("lines", "offers"))
         precision = self._amount(top, (), "currency_precision", CENT)
         if not ZERO < precision <= 1000:
-            self._bad(("currency_precision",), precision, "write the currency's amount rounding precision, such as 0.01")
+            hint = "write the currency's amount rounding precision, such as 0.01"
+            self._bad(("currency_precision",), precision, hint)
             precision = CENT
         self.precision = precision
         judged = self._word(top, (), "minimum_judged", ("before", "after"))
@@ -275,7 +276,7 @@ class _Reader:
         if wrong or (usual is None and key in one and not value.strip()):
             self._bad((*path, key), value, "write text of at most 100 characters")
             return ""
-        return value
+        return str(value)
 
     def _flag(self, one: Mapping[str, Any], path: Path, key: str, usual: bool) -> bool:
         value = one.get(key, usual)

@@ -70,6 +70,8 @@ def preview(
         raise typer.Exit(int(emit_problems(sheet.footer.problems, 1, form)))
     for problem in sheet.footer.problems if sheet.footer else ():
         err.print(str(problem), markup=False)
+    if sheet.store.qr_mode == "TextOnly":
+        sheet.lines = tuple(line for line in sheet.lines if line.kind not in ("QR", "Image"))
     _write_files(sheet, png, escpos)
     rows = sheet.footer.rows if sheet.footer else ()
     if form is Format.JSON:
@@ -85,10 +87,10 @@ def preview(
 
 def check(
     folder: Annotated[Path, typer.Argument(help="Folder of receipt templates.")] = Path("receipt_templates"),
-    width: Annotated[int | None, typer.Option(help="Characters on a line; all that printers have if not given.")] = None,
+    width: Annotated[int | None, typer.Option(help="Characters on a line; all that printers have if left out.")] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Render all templates for all sample stores on all papers: names, filters, widths, links; every problem at once."""
+    """Render all templates for all sample stores on all papers: every problem of names, widths and links at once."""
     if not folder.is_dir():
         fail(f"there is no folder {folder}")
     if width is not None and width not in WIDTHS:
@@ -105,12 +107,13 @@ def check_templates(folder: Path, widths: Sequence[int] = WIDTHS) -> tuple[list[
     """
     templates, problems = read_templates(folder)
     for name, (path, source) in templates.items():
-        told: set[tuple[str, int, str]] = set()
+        told: set[tuple[str, int, int]] = set()
         for at in [w for w in widths if w >= least_width(source)] or [max(widths)]:
             for sample in SAMPLES:
                 store = replace(sample, receipt_width=at, paper_mm=usual_mm(at))
                 for problem in render_footer(name, source, store, path=path).problems:
-                    key = (problem.code, problem.span.line, problem.message if problem.span.line == 1 else "")
+                    at_column = 0 if problem.code == "line-too-wide" else problem.span.col
+                    key = (problem.code, problem.span.line, at_column)
                     if key not in told and (problem.level is Level.ERROR or sample is SAMPLE):
                         told.add(key)
                         problems.append(problem)
@@ -191,7 +194,7 @@ def _folder(config: Path | None) -> Path:
     if config is not None:
         loaded = load_site(config)
         if loaded.site is not None:
-            return config.resolve().parent / loaded.site.profile.worker["receipt-templates"]
+            return config.resolve().parent / str(loaded.site.profile.worker["receipt-templates"])
     here = Path("receipt_templates")
     return here if here.is_dir() else defaults_folder("receipt_templates")
 

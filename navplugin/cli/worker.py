@@ -38,9 +38,11 @@ def run(
     Exit codes: 1 a file is wrong, 2 NAV or AIQ cannot be reached at the start, 3 misuse.
     """
     _log_to_stderr()
-    loaded = load_site(config)
+    loaded = load_site(config, rules_may_wait=True)
     if loaded.site is None:
         raise typer.Exit(int(emit_problems(loaded.problems, loaded.files, Format.TEXT)))
+    if loaded.site.rules.book is None:
+        emit_problems(loaded.site.rules.problems, loaded.files, Format.TEXT, loaded="Published rules go on.")
     stop = Event()
     for name in ("SIGTERM", "SIGBREAK"):  # SIGBREAK: what a Windows service manager sends
         if hasattr(signal, name):

@@ -96,9 +96,9 @@ class IniFile:
 
 def read_ini(path: str, data: bytes) -> IniFile:
     """Read one file; never raises. path: what problems show. data: UTF-8 with or without BOM, or UTF-16 with BOM."""
-    text, refusal = _decode(data)
+    text, refusal, at = _decode(data)
     if refusal:
-        problem = Problem(Span(path), Level.ERROR, "not-text", refusal, "save the file as UTF-8")
+        problem = Problem(Span(path, at), Level.ERROR, "not-text", refusal, "save the file as UTF-8")
         return IniFile(path, problems=(problem,))
     lines = tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     reader = _Reader(path)
@@ -108,9 +108,10 @@ def read_ini(path: str, data: bytes) -> IniFile:
     return replace(ini, problems=ini.sourced(reader.problems))
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def _decode(data: bytes) -> tuple[str, str, int]:
+    """The text, or why it cannot be had and the line where."""
     if len(data) > MAX_BYTES:
-        return "", f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+        return "", f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read", 1
     encoding = "utf-8"
     for bom, name in _BOMS:
         if data.startswith(bom):
@@ -120,10 +121,11 @@ def _decode(data: bytes) -> tuple[str, str]:
         text = data.decode(encoding)
     except UnicodeDecodeError as bad:
         line = data[: bad.start].count(b"\n") + 1
-        return "", f"the file is not {encoding.upper()} text (line {line})"
+        return "", f"the file is not {encoding.upper()} text (line {line})", line
     if "\0" in text:
-        return "", "the file is not text: it holds zero bytes"
-    return text, ""
+        line = text[: text.index("\0")].count("\n") + 1
+        return "", f"the file is not text: it holds zero bytes (line {line})", line
+    return text, "", 1
 
 
 class _Reader:
@@ -135,6 +137,8 @@ class _Reader:
         self.problems: list[Problem] = []
         self._entries: list[Entry] = []
         self._conditions: list[Condition] = []
+        self._names: set[str] = set()
+        self._keys: set[str] = set()
         self._last = ""
 
     def finish(self) -> tuple[Section, ...]:
@@ -167,9 +171,15 @@ class _Reader:
         if body.startswith("[") or _CONDITION.match(body) or _LOOKS_LIKE_KEY.match(body):
             message = "an indented line continues the line above, so this would be lost in it"
             self._error(number, col, "indented", message, "begin it at the left margin", len(body))
+        elif self._last == "dropped":
+            return  # it continues a line that is a problem already
         elif self._last != "entry":
             message = "this indented line has no value above that it could continue"
             self._error(number, col, "indented", message, "begin it at the left margin", len(body))
+        elif len(self._entries[-1].value) > MAX_LINE:
+            message = f"the value goes on for more than {MAX_LINE} characters"
+            self._error(number, col, "long-line", message, "shorten it", len(body))
+            self._last = "dropped"
         else:
             last = self._entries[-1]
             self._entries[-1] = replace(last, value=f"{last.value} {body}".strip())
@@ -192,9 +202,10 @@ class _Reader:
         elif (rest := body[end + 1 :].strip()) and rest[0] not in "#;":
             message = f"'{rest}' stands behind the section's name"
             self._error(number, end + 2, "bad-header", message, "put it on a line of its own", len(rest))
-        if name and any(s.name.casefold() == name.casefold() for s in self.sections[:-1]):
+        if name and name.casefold() in self._names:
             message = f"there is a second section [{name}]"
             self._error(number, 1, "doubled-section", message, "give one of them another name", len(body))
+        self._names.add(name.casefold())
         self._name_odd(number, 1, body, "a section's name")
 
     def _read_condition(self, number: int, col: int, body: str) -> None:
@@ -239,25 +250,26 @@ class _Reader:
         self._error(number, col, "bad-condition", "the condition has no 'is'", hint, len(body))
 
     def _read_entry(self, number: int, body: str) -> None:
-        self._last = "entry"
+        self._last = "dropped"
         key, equals, value = body.partition("=")
         if not equals:
             key, equals, value = body.partition(":")
             hint = f"write '{key.strip()} = {value.strip()}'" if equals else "write 'key = value'"
             self._error(number, 1, "not-understood", "this line has no '='", hint, len(body))
-            self._last = ""
             return
-        name, shown = key.strip(), value.strip()
+        name, shown = key.strip(" \t"), value.strip(" \t")
         value_at = len(key) + 2 + _blanks(value) if shown else len(key) + 2
         key_span = self._span(number, 1, max(1, len(name)))
         self._name_odd(number, 1, name, "a key")
         if not name:
             self._error(number, 1, "not-understood", "there is no key before the '='", "write 'key = value'", len(body))
             return
-        if any(e.key == name for e in self._entries):
+        if name in self._keys:
             message = f"'{name}' stands twice in this section"
             self._error(number, 1, "doubled-key", message, "keep one of the two lines", len(name))
             return
+        self._last = "entry"
+        self._keys.add(name)
         self._entries.append(Entry(name, shown, key_span, self._span(number, value_at, max(1, len(shown)))))
         self._warn_of_comment(number, value_at, shown)
         for at, char in enumerate(shown):
@@ -285,7 +297,7 @@ class _Reader:
             self.sections[-1] = replace(
                 self.sections[-1], entries=tuple(self._entries), conditions=tuple(self._conditions)
             )
-        self._entries, self._conditions = [], []
+        self._entries, self._conditions, self._keys = [], [], set()
 
     def _span(self, number: int, col: int, length: int) -> Span:
         return Span(self.path, number, col, max(1, length))
@@ -303,4 +315,4 @@ def _is_plain_key(body: str) -> bool:
 
 
 def _blanks(text: str) -> int:
-    return len(text) - len(text.lstrip())
+    return len(text) - len(text.lstrip(" \t"))

@@ -55,6 +55,7 @@ class Redemption:
     reference: str
     points: Decimal | None
     refunded: bool = False
+    redemption_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,22 @@ class SignupRecord:
     state: str
     tries: int = 0
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The presence check on one sale. how: asked (a PIN was sent), pin (it was right), bypass (staff_id decided).
+
+    tries: wrong PINs since it was sent. asked_at: when it was sent.
+    """
+
+    receipt_no: str
+    sale_guid: str
+    member_card_no: str
+    how: str
+    staff_id: str
+    tries: int = 0
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +199,33 @@ class LoyaltyProvider(Protocol):
         """Make a loyalty member. Refused: definite no. UnknownOutcome: look up before another try."""
         ...
 
-    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
-        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown."""
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown.
+
+        key: the claim's key, for a programme that takes one and answers the same key the same way.
+        """
         ...
 
-    def find_redemption(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Redemption | None:
-        """A live redemption with our receipt number, None when AIQ lists none."""
+    def find_redemptions(
+        self, contact_id: str, discount_id: str, reference: str, since: datetime
+    ) -> Sequence[Redemption]:
+        """Live redemptions with our receipt number, oldest first; empty when AIQ lists none."""
+        ...
+
+    def list_redemptions(self, since: datetime) -> Sequence[Redemption]:
+        """Every redemption since then, refunded ones too: for the audit."""
+        ...
+
+    def send_collection(self, claim: Claim, contact_id: str) -> None:
+        """Take the claim's points by an adjustment, after AIQ refused the redemption. Other errors: unknown."""
+        ...
+
+    def send_pin(self, contact: Contact) -> None:
+        """Have AIQ send a PIN to the member: each call sends a text. Refused: AIQ does not know the person."""
+        ...
+
+    def send_pin_answer(self, contact: Contact, pin: str) -> Wallet | None:
+        """The wallet behind the PIN that the member told. Refused: it is wrong."""
         ...
 
     def send_refund(self, claim: Claim, contact_id: str) -> None:

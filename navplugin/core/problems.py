@@ -62,9 +62,13 @@ def has_errors(problems: Iterable[Problem]) -> bool:
     return any(p.level is Level.ERROR for p in problems)
 
 
+MOST_COMPARED = 150
+"""Known words that a misspelt one is compared with: each costs some 10 microseconds."""
+
+
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """The known word that was probably meant, compared without regard to case."""
-    folded = {k.casefold(): k for k in known}
+    folded = {k.casefold(): k for k in known[:MOST_COMPARED]}
     found = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 
@@ -106,6 +110,8 @@ CODES: tuple[tuple[str, str], ...] = (
     ("empty-file", "a file without a section"),
     ("empty-filter", "a condition without its filter"),
     ("empty-text", "a text that says nothing"),
+    ("excel-changed", "a cell that Excel has made a number, a date or a formula of"),
+    ("excel-sheet", "a sheet or a heading that is not one of rules"),
     ("fact-not-here", "a fact about one wallet discount at a moment that is asked for the sale"),
     ("filter-blank", "'' on a field that is never blank"),
     ("filter-boolean", "neither Yes nor No"),
@@ -120,10 +126,12 @@ CODES: tuple[tuple[str, str], ...] = (
     ("filter-option", "not one of the names of this field"),
     ("filter-parenthesis", "a parenthesis that is not closed, or not opened"),
     ("filter-quote", "a quote that is not closed, or that stands inside a value"),
+    ("filter-time", "not a time as rule files write it"),
     ("filter-token", "% with a name, which only the NAV client replaces"),
     ("filter-too-long", "the filter is longer than may be read"),
     ("filter-too-many-terms", "the filter has too many conditions, or parentheses too deep"),
     ("filter-wildcard", "* ? or @ where they cannot stand"),
+    ("hidden-rule", "a rule that never acts, as another one comes first whenever it holds"),
     ("indented", "an indented line that would be lost in the line above it"),
     ("line-too-wide", "a line of a receipt is wider than the paper"),
     ("long-line", "a line that is longer than may be read"),
@@ -133,7 +141,10 @@ CODES: tuple[tuple[str, str], ...] = (
     ("matchers-differ", "the two matchers decide a case differently"),
     ("missing-key", "a key that the section must have"),
     ("missing-section", "a section that the profile must have"),
+    ("missing-setting", "a setting of the profile that a rule asks for"),
+    ("never-holds", "conditions that no value can meet together"),
     ("no-file", "a file or folder that is not there or cannot be read"),
+    ("no-offer", "a coupon code that no Total Discount Offer has"),
     ("no-rules", "files without any rule"),
     ("no-section", "a line before the first section"),
     ("not-text", "a file that is not UTF-8 or UTF-16 text"),
@@ -142,13 +153,14 @@ CODES: tuple[tuple[str, str], ...] = (
     ("personal-link", "the link of a QR code names a person"),
     ("private-fact", "a text that would tell points or personal data"),
     ("refused-settings", "settings that together would lose points"),
+    ("same-rule", "two rules that ask and do the same"),
     ("stack-not-discounts", "a stack about something else than wallet discounts"),
     ("stray-brace", "a brace in a text without its partner"),
     ("template-refused", "something that a receipt template may not do"),
     ("template-syntax", "a receipt template that cannot be read"),
     ("template-too-long", "a receipt template that is too long"),
     ("tie", "two rules may hold at once and only their order decides"),
-    ("too-many", "more rules than a person can survey"),
+    ("too-many", "more rules, sections or lines than a person can survey"),
     ("unknown-fact", "no fact has this name"),
     ("unknown-field", "the table has no such field, or no such number"),
     ("unknown-filter", "no filter of receipt templates has this name"),
@@ -162,6 +174,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("unknown-text", "no text has this name"),
     ("unknown-verb", "no verb has this name"),
     ("verb-not-here", "a verb that cannot stand on this moment"),
+    ("verbs-exclude", "verbs of one rule of which only one can count"),
     ("wrong-word", "a condition word that has no place in this section"),
 )
 """Every code that a problem may bear, with what it says."""

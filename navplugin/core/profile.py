@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -90,12 +91,32 @@ def _yes_no(value: str) -> bool:
     return value.casefold() == "yes"
 
 
+def _on_off(value: str) -> bool:
+    if value.casefold() not in ("on", "off"):
+        raise BadValue("on or off")
+    return value.casefold() == "on"
+
+
+def _consent(value: str) -> frozenset[str]:
+    words = frozenset(word.strip().casefold() for word in value.replace("|", ",").split(","))
+    if not words <= {"loyalty", "sms", "email"} or "loyalty" not in words:
+        raise BadValue("loyalty, and where the terms say so sms and email, for instance: loyalty, sms")
+    return words
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         raise BadValue("a time zone such as America/Denver") from unknown
     return value
+
+
+def _clock_time(value: str) -> str:
+    try:
+        return value and time.fromisoformat(value).strftime("%H:%M")
+    except ValueError as wrong:
+        raise BadValue("a time of day such as 21:00") from wrong
 
 
 def _precision(value: str) -> Decimal:
@@ -126,6 +147,9 @@ AIQ = (
     Setting("key", _secret, None, "where the AIQ API key is kept"),
     Setting("source", _text, "365canna", "what AIQ shows under Sourced from"),
     Setting("append-reference", _yes_no, True, "append the receipt number to the redemption call"),
+    Setting("calls-per-second", _number(1, 1000), 4.0, "calls of all workers together with this key"),
+    Setting("calls-per-minute", _number(1, 100000), 100.0, "the same in a minute"),
+    Setting("calls-per-hour", _number(1, 1000000), 1800.0, "the same in an hour"),
     Setting("doctor-contact", _text, "", "phone or e-mail of a test member whose wallet `navplugin doctor` looks at"),
 )
 WORKER = (
@@ -143,18 +167,26 @@ WORKER = (
     Setting("suspend-hours", _number(0.1, 720), 12.0, "a sale suspended longer gives its points back"),
     Setting("vanish-hours", _number(0.1, 720), 1.0, "a sale vanished longer is shown to a person"),
     Setting("full-return", _one_of("give", "leave"), "give", "a full return gives the points back, or leaves them"),
+    Setting("part-return", _one_of("leave", "give"), "leave", "a part return leaves the points, or gives them back"),
+    Setting("owed", _one_of("person", "absorb", "adjust"), "person", "sold, and AIQ refuses the points: who bears it"),
+    Setting("personal-data", _one_of("keep", "hash"), "keep", "hash: no member cards in the ledger, only keyed hashes"),
+    Setting("hash-key", _secret, "", "personal-data = hash: where the key of the hashes is kept"),
 )
 STORE = (
     Setting("name", _text, "", "name on the receipt"),
     Setting("time-zone", _zone, None, "time zone of the store"),
     Setting("language", _text, "en", "language of prompts and texts"),
+    Setting("closing-time", _clock_time, "", "when the store closes, 21:00; for the fact Minutes To Closing"),
     Setting("aiq-store", _text, "", "name of the store in AIQ"),
+    Setting("pin", _on_off, False, "whether a PIN sent to the member opens the wallet"),
+    Setting("consent-covers", _consent, frozenset({"loyalty"}), "what the AIQ Signup Terms cover: loyalty, sms, email"),
+    Setting("adult-age", _number(18, 99), 18.0, "nobody younger is signed up"),
     Setting("price-groups", _words, (), "price groups of the store beside ALL and its number, with commas"),
     Setting("wallet-url", _link, "", "link of the wallet QR code; empty = AIQ's link with the uid"),
     Setting("signup-url", _link, "", "link of the sign-up QR code; empty = AIQ's link with the uid"),
     Setting("receipt-width", _one_of("32", "40", "42", "44", "48"), "40", "characters on a receipt line"),
     Setting("paper-mm", _one_of("58", "80"), "", "receipt paper; empty = 58 for 32 characters, else 80"),
-    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to; decides which accents print"),
+    Setting("code-page", _one_of(*CODE_PAGES), "cp437", "what the receipt printer is set to"),
     Setting("footer-unknown", _text, "signup", "receipt template until the worker has looked, or none"),
     Setting("footer-no-member", _text, "plain", "receipt template of a sale without a member, or none"),
     Setting("qr-mode", _one_of("Bitmap", "Native", "TextOnly"), "Bitmap", "how the printer prints the QR code"),
@@ -196,6 +228,7 @@ class Profile:
             time_zone=v["time-zone"],
             language=v["language"],
             aiq_store=v["aiq-store"],
+            closing_time=v["closing-time"],
             wallet_url=v["wallet-url"] or WALLET_LINK.format(uid=self.aiq["uid"]),
             signup_url=v["signup-url"] or SIGNUP_LINK.format(uid=self.aiq["uid"]),
             receipt_width=int(v["receipt-width"]),
@@ -207,6 +240,9 @@ class Profile:
             short=v["short"],
             minimum_judged=v["minimum-judged"],
             reached=v["reached"],
+            pin=v["pin"],
+            consent=v["consent-covers"],
+            adult_age=int(v["adult-age"]),
             fresh_seconds=int(v["fresh-seconds"]),
             currency_precision=v["currency-precision"],
         )
@@ -242,6 +278,9 @@ def read_profile(ini: IniFile) -> tuple[Profile | None, tuple[Problem, ...]]:
         problems.append(_problem(whole, "missing-section", "the profile names no store", "add [store S0001]"))
     worker = found.get("worker") or {s.key: s.default for s in WORKER}
     problems += _refuse_combinations(ini, worker, stores)
+    if worker["personal-data"] == "hash" and not worker["hash-key"]:
+        text = "personal-data = hash needs a key that nobody else has"
+        problems.append(_problem(whole, "missing-key", text, "add 'hash-key = keyring:NAME' to [worker]"))
     if "aiq" in found and worker["redemption-lookup"] == "probe" and not found["aiq"]["append-reference"]:
         section = next(s for s in ini.sections if s.name == "aiq")
         message = "redemption-lookup = probe looks for the receipt number, and append-reference = no sends none"
@@ -301,13 +340,16 @@ def _refuse_combinations(ini: IniFile, worker: Values, stores: Mapping[str, Valu
             message = "redeem-at = select cannot go with redemption-lookup = blind"
             hint = "set redeem-at = posted, or redemption-lookup = probe once a real redemption was found that way"
             problems.append(_problem(section, "refused-settings", message, hint))
-        if early and worker["refund"] == "manual" and not worker["accept-manual-refunds"]:
-            message = f"redeem-at = {store['redeem-at']} takes points early, and refund = manual gives none back"
+        by_hand = worker["refund"] == "manual" or worker["redemption-lookup"] == "blind"
+        if early and by_hand and not worker["accept-manual-refunds"]:
+            which = "refund = manual" if worker["refund"] == "manual" else "redemption-lookup = blind"
+            message = f"redeem-at = {store['redeem-at']} takes points early, and with {which} a person gives each back"
             hint = "set redeem-at = posted, or accept-manual-refunds = yes in [worker]"
             problems.append(_problem(section, "refused-settings", message, hint))
         if store["paper-mm"] == "58" and int(store["receipt-width"]) > 42:
             message = f"receipt-width = {store['receipt-width']} does not fit on paper-mm = 58"
-            problems.append(_problem(section, "refused-settings", message, "58 mm has 32 characters, 42 in small print"))
+            hint = "58 mm of paper has 32 characters, 42 in small print"
+            problems.append(_problem(section, "refused-settings", message, hint))
     return problems
 
 

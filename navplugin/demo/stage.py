@@ -42,6 +42,9 @@ key = env:{key}
 url = {url}
 uid = 1234
 key = env:{key}
+calls-per-second = 1000
+calls-per-minute = 60000
+calls-per-hour = 1000000
 
 [worker]
 name = demo
@@ -53,6 +56,7 @@ setup-seconds = 1
 matcher = durable
 redemption-lookup = probe
 refund = endpoint
+grace-seconds = 60
 
 [store S0001]
 name = Sample Store

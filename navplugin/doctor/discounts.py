@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from navplugin.core.model import Offer, Row, WalletDiscount
 from navplugin.core.problems import did_you_mean
-from navplugin.doctor.finding import Finding, error, ok, warning
+from navplugin.doctor.finding import Finding, fine, notice, wrong
 
 _OFFERS = "page Total Discount Offers"
 
@@ -35,42 +35,42 @@ def compare(
         found += [_not_in_aiq(offer) for offer in enabled if offer.coupon_code not in known]
     yield from found
     if discounts and not found:
-        yield ok("discounts", "NAV and AIQ", f"{len(discounts)} AIQ discounts and {len(enabled)} offers fit")
+        yield fine("discounts", "NAV and AIQ", f"{len(discounts)} AIQ discounts and {len(enabled)} offers fit")
 
 
 def _offer(offer: Offer, coupons: Mapping[str, Row], price_groups: Collection[str]) -> Iterator[Finding]:
     code, named = offer.coupon_code, f"offer {offer.offer_no}"
     if not offer.benefits:
         text = "the offer is enabled and has no benefit in percent or amount: [Total] gives nothing for it"
-        yield error("offer-benefit", named, text, "disable it, enter a benefit with its Step Amount, enable it")
+        yield wrong("offer-benefit", named, text, "disable it, enter a benefit with its Step Amount, enable it")
     if price_groups and not offer.holds_in(price_groups):
         text = f"its Price Group {offer.price_group} is that of no store of the profile: it is offered nowhere"
         step = "leave Price Group blank, set ALL or a store's own, or name it in price-groups of the profile"
-        yield warning("offer-price-group", named, text, step)
+        yield notice("offer-price-group", named, text, step)
     coupon = coupons.get(code)
     if coupon is None:
         text = f"there is no coupon {code}, which triggers offer {offer.offer_no}"
-        yield error("coupon", code, text, f"create coupon {code} with Handling Discount and enable it")
+        yield wrong("coupon", code, text, f"create coupon {code} with Handling Discount and enable it")
         return
     if coupon["Status"] != "Enabled":
         text = f"the coupon of offer {offer.offer_no} is disabled: the till refuses it"
-        yield error("coupon", code, text, "enable the coupon")
+        yield wrong("coupon", code, text, "enable the coupon")
     if coupon["Handling"] == "Tender":
         text = "the coupon's Handling is Tender: it would be a payment after tax, beside the offer's discount"
-        yield error("coupon", code, text, "set Handling to Discount")
+        yield wrong("coupon", code, text, "set Handling to Discount")
 
 
 def _twice(offers: Sequence[Offer], discounts: Sequence[WalletDiscount]) -> Iterator[Finding]:
     for code, count in Counter(d.coupon_code for d in discounts).items():
         if count > 1:
             names = " and ".join(f"'{d.name}' ({d.points_cost:f} points)" for d in discounts if d.coupon_code == code)
-            text = f"{count} AIQ discounts have this coupon code: {names}; only the cheaper one is granted"
-            yield error("discount-twice", code, text.replace("; ", ", "), "give each its own coupon and offer in NAV")
+            text = f"{count} AIQ discounts have this coupon code: {names}, and only the cheaper one is granted"
+            yield wrong("discount-twice", code, text, "give each its own coupon and offer in NAV")
     for code, count in Counter(o.coupon_code for o in offers).items():
         if count > 1:
             numbers = " and ".join(o.offer_no for o in offers if o.coupon_code == code)
             text = f"the enabled offers {numbers} are triggered by the same coupon: both would count"
-            yield warning("offer-twice", code, text, "leave one of them enabled, or tell them apart by Price Group")
+            yield notice("offer-twice", code, text, "leave one enabled, or tell them apart by Price Group")
 
 
 def _discount(discount: WalletDiscount, offers: Sequence[Offer]) -> Iterator[Finding]:
@@ -81,10 +81,10 @@ def _discount(discount: WalletDiscount, offers: Sequence[Offer]) -> Iterator[Fin
         near = did_you_mean(code, sorted({offer.coupon_code for offer in offers if offer.coupon_code}))
         text = f"{named} names a coupon code that no Total Discount Offer has"
         step = "mend its POS Discount ID in AIQ or make the offer"
-        yield error("discount-no-offer", code, text, f"{step} ({near})" if near else step)
+        yield wrong("discount-no-offer", code, text, f"{step} ({near})" if near else step)
     elif not enabled:
         text = f"{named} belongs to offer {own[0].offer_no}, which is disabled: it is never shown"
-        yield error("discount-no-offer", code, text, f"enable the offer on {_OFFERS}")
+        yield wrong("discount-no-offer", code, text, f"enable the offer on {_OFFERS}")
     for offer in enabled:
         if offer.benefits:
             yield from _amounts(discount, offer)
@@ -99,17 +99,17 @@ def _amounts(discount: WalletDiscount, offer: Offer) -> Iterator[Finding]:
             continue
         real = " or ".join(_worth(b.kind, b.value) for b in offer.benefits)
         text = f"AIQ promises {_worth(kind, value)}, offer {offer.offer_no} gives {real}"
-        yield error("discount-amount", discount.coupon_code, text, "make both the same: NAV's amount is what counts")
+        yield wrong("discount-amount", discount.coupon_code, text, "make both the same: NAV's amount is what counts")
     cap, promised = offer.maximum_discount, discount.dollar_value
     if cap is not None and promised is not None and promised in given["amount"] and cap < promised:
         text = f"AIQ promises {promised:.2f}, and Maximum Discount Amount of offer {offer.offer_no} is {cap:.2f}"
-        yield error("discount-amount", discount.coupon_code, text, "raise the maximum or lower the promise")
+        yield wrong("discount-amount", discount.coupon_code, text, "raise the maximum or lower the promise")
 
 
 def _not_in_aiq(offer: Offer) -> Finding:
     text = f"offer {offer.offer_no} is enabled, and the test member's wallet has no discount with its coupon code"
     step = "type the code into POS Discount ID of the AIQ discount, or take no notice if the offer is not AIQ's"
-    return warning("offer-not-in-aiq", offer.coupon_code, text, step)
+    return notice("offer-not-in-aiq", offer.coupon_code, text, step)
 
 
 def _worth(kind: str, value: Decimal) -> str:

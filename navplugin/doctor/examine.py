@@ -13,7 +13,7 @@ from navplugin.core.model import Member, WalletDiscount
 from navplugin.core.ports import Clock, JournalReader, LoyaltyInspector, LoyaltyStore, NavWriter, SiteInspector
 from navplugin.core.profile import Profile
 from navplugin.doctor.discounts import compare
-from navplugin.doctor.finding import Finding, error, gather, of_problem, ok, warning
+from navplugin.doctor.finding import Finding, fine, gather, notice, of_problem, wrong
 from navplugin.doctor.marked import all_written, pages_we_write, try_setup, try_writing
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
 from navplugin.ledger import SqlLedger
@@ -66,7 +66,7 @@ def examine(
         both = _look_at_both(profile, nav, stores, discounts) if nav is not None else []
         if nav is None and stores is not None:
             both += compare_with_aiq({no: store["aiq-store"] for no, store in profile.stores.items()}, stores)
-    said = [warning("said", system, *_parted(text)) for system, text in heard]
+    said = [notice("said", system, *_parted(text)) for system, text in heard]
     return gather([*nav_found, *aiq_found, *both, *said, *_quiet_logs()])
 
 
@@ -88,7 +88,7 @@ def _look_at_nav(
         _sign_in(nav.inspector, _PROBED[profile.nav["objects"]])
     except NavpluginError as problem:
         return [*found, of_problem(problem, "nav-sign-in", url, connecting=True)], None
-    found.append(ok("nav-sign-in", "NAV", f"signed in by {profile.nav['sign-in']} to {profile.nav['company']}"))
+    found.append(fine("nav-sign-in", "NAV", f"signed in by {profile.nav['sign-in']} to {profile.nav['company']}"))
     expected = [page for page in PAGES if _is_expected(page, profile)]
     usable = set()
     for page in expected:
@@ -98,7 +98,7 @@ def _look_at_nav(
         if not problem_found:
             usable.add(page.service)
     if len(usable) == len(expected):
-        found.append(ok("nav-page", "NAV", f"{len(usable)} pages are published with every field and can be read"))
+        found.append(fine("nav-page", "NAV", f"{len(usable)} pages are published with every field and can be read"))
     if may_write:
         found += _writes(profile, nav, usable, told)
     return found, nav
@@ -139,7 +139,7 @@ def _page(service: str, inspector: SiteInspector) -> list[Finding]:
         if finding.lost or service not in (*FEEDS_ONLY, *DOCTOR_ONLY):
             return [finding]
         wanted = "the feeds" if service in FEEDS_ONLY else "doctor, to look for a loyalty tender"
-        return [warning(code, service, f"{finding.says} (wanted by {wanted})", finding.do)]
+        return [notice(code, service, f"{finding.says} (wanted by {wanted})", finding.do)]
     return []
 
 
@@ -174,10 +174,10 @@ def _look_at_aiq(
     try:
         aiq = tools.open_aiq()
         stores = aiq.fetch_stores()
-        found.append(ok("aiq-key", "AIQ", f"takes the API key of account {profile.aiq['uid']}"))
+        found.append(fine("aiq-key", "AIQ", f"takes the API key of account {profile.aiq['uid']}"))
     except Refused as problem:
         text = f"AIQ does not list the account's stores ({problem.message.rstrip('.')}): they and the key are unsure"
-        found.append(warning("aiq-key", "AIQ", text, "check uid; ask AIQ whether the key may list stores"))
+        found.append(notice("aiq-key", "AIQ", text, "check uid; ask AIQ whether the key may list stores"))
     except NavpluginError as problem:
         return [*found, of_problem(problem, "aiq-key", url, connecting=True)], None, None
     told("AIQ's discounts")
@@ -191,22 +191,22 @@ def _wallet(contact: str, aiq: LoyaltyInspector) -> tuple[list[Finding], Sequenc
     if not contact:
         text = "AIQ shows discounts in a member's wallet only, so they were not held against NAV's offers"
         step = f"name a test member with {key} = phone or e-mail in [aiq]"
-        return [warning(code, "AIQ", text, step)], None
+        return [notice(code, "AIQ", text, step)], None
     asked = aiq.contact_of(Member("", e_mail=contact, mobile_phone_no=contact))
     if asked is None:
         text = f"{key} is neither a ten-digit phone nor an e-mail address that AIQ can be asked with"
-        return [error(code, "AIQ", text, f"mend {key} in [aiq]")], None
+        return [wrong(code, "AIQ", text, f"mend {key} in [aiq]")], None
     try:
         wallet = aiq.fetch_wallet(asked)
     except NavpluginError as problem:
         return [of_problem(problem, code, "AIQ")], None
     if wallet is None:
-        return [error(code, "AIQ", f"AIQ does not know the member of {key}", "sign the test member up in AIQ")], None
+        return [wrong(code, "AIQ", f"AIQ does not know the member of {key}", "sign the test member up in AIQ")], None
     if not wallet.discounts:
         text = f"the wallet of {key} holds no discount with a coupon code"
         step = "give the test member every discount in AIQ, with the coupon code as POS Discount ID"
-        return [warning(code, "AIQ", text, step)], ()
-    return [ok(code, "AIQ", f"the test member's wallet holds {len(wallet.discounts)} discounts")], wallet.discounts
+        return [notice(code, "AIQ", text, step)], ()
+    return [fine(code, "AIQ", f"the test member's wallet holds {len(wallet.discounts)} discounts")], wallet.discounts
 
 
 # ---- both --------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def _look_at_both(
         found.append(_not_compared("discounts", problem))
     try:
         tenders = list(loyalty_tenders([row.fields for row in read("AIQ_TenderTypes", {})]))
-        found += tenders or [ok("loyalty-tender", "NAV", "no tender type looks like a loyalty tender")]
+        found += tenders or [fine("loyalty-tender", "NAV", "no tender type looks like a loyalty tender")]
     except NavpluginError as problem:
         found.append(_not_compared("tender types", problem))
     return found
@@ -245,7 +245,7 @@ def _look_at_both(
 
 def _not_compared(what: str, problem: NavpluginError) -> Finding:
     text = f"these were not looked at, because of {problem.where or problem.system}"
-    return warning("not-compared", what, text, "mend that first")
+    return notice("not-compared", what, text, "mend that first")
 
 
 # ---- clocks and logs ---------------------------------------------------------------------------------------------
@@ -261,12 +261,12 @@ def _clock(tools: Tools, system: str, url: str) -> Finding:
     except NavpluginError as problem:
         return of_problem(problem, f"{system.lower()}-reach", url)
     if theirs is None:
-        return warning(code, system, "answers, and does not tell its time", "compare the clocks by hand")
+        return notice(code, system, "answers, and does not tell its time", "compare the clocks by hand")
     ahead = (theirs - before - (after - before) / 2).total_seconds() + 0.5
     off, way = abs(ahead), "ahead of" if ahead > 0 else "behind"
     if off < CLOCK_WARNING:
-        return ok(code, system, "answers, and its clock agrees with this machine's")
-    make = error if off >= CLOCK_ERROR else warning
+        return fine(code, system, "answers, and its clock agrees with this machine's")
+    make = wrong if off >= CLOCK_ERROR else notice
     text = f"its clock is {off:.0f} s {way} this machine's: rows look stale, or valid too long"
     return make(code, system, text, "set both by the same time server (w32tm /query /status)")
 
@@ -280,9 +280,9 @@ def _quiet_logs() -> Iterator[Finding]:
     ]
     for name in loud:
         text = "this logger would write personal data into the log"
-        yield error("log", name, text, "leave its level at WARNING; look for what sets it in this Python")
+        yield wrong("log", name, text, "leave its level at WARNING; look for what sets it in this Python")
     if not loud:
-        yield ok("log", "this machine", "libraries that could log personal data are quiet")
+        yield fine("log", "this machine", "libraries that could log personal data are quiet")
 
 
 @contextmanager

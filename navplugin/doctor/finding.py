@@ -39,17 +39,17 @@ class Finding:
         return {name: getattr(self, name) for name in ("grade", "code", "subject", "says", "do", "lost")}
 
 
-def ok(code: str, subject: str, says: str) -> Finding:
+def fine(code: str, subject: str, says: str) -> Finding:
     """All is well."""
     return Finding(Grade.OK, code, subject, says)
 
 
-def warning(code: str, subject: str, says: str, do: str) -> Finding:
+def notice(code: str, subject: str, says: str, do: str) -> Finding:
     """Something to look at."""
     return Finding(Grade.WARNING, code, subject, says, do)
 
 
-def error(code: str, subject: str, says: str, do: str) -> Finding:
+def wrong(code: str, subject: str, says: str, do: str) -> Finding:
     """Something that must be mended."""
     return Finding(Grade.ERROR, code, subject, says, do)
 

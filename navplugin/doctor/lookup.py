@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from navplugin.core.errors import NavpluginError
 from navplugin.core.model import Claim, End, Points
 from navplugin.core.ports import LoyaltyProvider
-from navplugin.doctor.finding import Finding, error, of_problem, ok, warning
+from navplugin.doctor.finding import Finding, fine, notice, of_problem, wrong
 from navplugin.ledger import SqlLedger
 
 _LOOKED_AT = 3
@@ -26,17 +26,17 @@ def prove_lookup(
         taken = _taken(company, open_ledger)
         if not taken:
             text = "the ledger holds no redemption whose points were taken and kept, so nothing can be looked for"
-            return warning(_CODE, company, text, "redeem one discount on a test sale, post it, and run this again")
+            return notice(_CODE, company, text, "redeem one discount on a test sale, post it, and run this again")
         aiq = open_aiq()
         for claim, since in taken:
-            if aiq.find_redemption("", claim.discount_id, claim.receipt_no, since) is None:
+            if not aiq.find_redemptions("", claim.discount_id, claim.receipt_no, since):
                 text = f"points were taken for receipt {claim.receipt_no}, and AIQ lists no redemption with this number"
-                return error(_CODE, "AIQ", text, _KEEP)
+                return wrong(_CODE, "AIQ", text, _KEEP)
     except NavpluginError as problem:
         return of_problem(problem, _CODE, problem.system or "AIQ", connecting=True)
     receipts = ", ".join(claim.receipt_no for claim, _ in taken)
     text = f"lists the redemptions of {receipts} by receipt number: redemption-lookup = probe may be set"
-    return ok(_CODE, "AIQ", text)
+    return fine(_CODE, "AIQ", text)
 
 
 def _taken(company: str, open_ledger: Callable[[], SqlLedger]) -> list[tuple[Claim, datetime]]:

@@ -11,7 +11,7 @@ from typing import Any
 from navplugin.core.errors import AuthFailed, Conflict, Misconfigured, NavpluginError, Refused
 from navplugin.core.model import Effect, Op
 from navplugin.core.ports import JournalReader, NavWriter
-from navplugin.doctor.finding import Finding, error, of_problem, ok, warning
+from navplugin.doctor.finding import Finding, fine, notice, of_problem, wrong
 from navplugin.nav.contract import PAGES, Kind, Page, Writer
 from navplugin.nav.contract.actions import SETUP
 
@@ -39,7 +39,7 @@ def try_writing(page: Page, store_no: str, reader: JournalReader, writer: NavWri
         return found
     if there:
         text = "an earlier doctor was stopped before it removed its test row"
-        found.append(warning("test-row", page.service, text, "nothing: it is removed now"))
+        found.append(notice("test-row", page.service, text, "nothing: it is removed now"))
     try:
         found += _insert_and_change(page, key, writer)
     finally:
@@ -95,7 +95,7 @@ def _remove(
 
 def _left(page: Page, key: tuple[Any, ...]) -> Finding:
     shown = ", ".join(str(part) for part in key)
-    return error(
+    return wrong(
         "test-row", page.service, f"the test row ({shown}) could not be removed",
         "give the worker's user the right to delete; the next doctor removes it",
     )  # fmt: skip
@@ -106,12 +106,12 @@ def _refused(problem: NavpluginError, page: Page, doing: str) -> Finding:
     if not isinstance(problem, Refused | AuthFailed | Misconfigured):
         return found
     step = f"let the page allow it and give the worker's user the right to {doing} in '{page.table}'"
-    return error("nav-write", page.service, f"the worker may not {doing} rows here ({found.says})", step)
+    return wrong("nav-write", page.service, f"the worker may not {doing} rows here ({found.says})", step)
 
 
 def all_written(count: int) -> Finding:
     """Nothing was refused."""
-    return ok("nav-write", "NAV", f"rows can be inserted, changed and removed on {count} pages; no test row is left")
+    return fine("nav-write", "NAV", f"rows can be inserted, changed and removed on {count} pages; no test row is left")
 
 
 def _marked(page: Page, name: str, store_no: str) -> Any:

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from navplugin.ledger.base import LedgerFile
 from navplugin.ledger.schema import FIGURE
-from navplugin.ledger.store import SqlLedger
 from navplugin.mismatch import Figure, merged
 
 _AMOUNTS = ("predicted", "at_total", "posted")
 
 
-def save_figures(ledger: SqlLedger, figures: Iterable[Figure], now: datetime) -> tuple[Figure, ...]:
+def save_figures(ledger: LedgerFile, figures: Iterable[Figure], now: datetime) -> tuple[Figure, ...]:
     """Keep these figures; returns them as they stand now, with what was known before. Writes only what has changed."""
     out = []
     with ledger._write() as connection:
@@ -35,7 +35,7 @@ def save_figures(ledger: SqlLedger, figures: Iterable[Figure], now: datetime) ->
     return tuple(out)
 
 
-def read_figures(ledger: SqlLedger, receipt_no: str = "") -> tuple[Figure, ...]:
+def read_figures(ledger: LedgerFile, receipt_no: str = "") -> tuple[Figure, ...]:
     """Figures of all companies, oldest change first; of one receipt where given."""
     query = select(FIGURE).order_by(FIGURE.c.changed_at, FIGURE.c.receipt_no, FIGURE.c.offer_no)
     if receipt_no:

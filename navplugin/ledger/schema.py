@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Connection, Index, Integer, MetaData, Table, Text, UniqueConstraint, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.schema import CreateColumn
 
 VERSION = 2
 METADATA = MetaData()
@@ -43,6 +58,14 @@ CLAIM = Table(
     Column("reusable", Boolean, nullable=False),
     Column("told", Boolean, nullable=False),
     Column("refunding", Boolean, nullable=False),
+    Column("staff_id", Text, nullable=False, server_default=""),
+    Column("pos_terminal_no", Text, nullable=False, server_default=""),
+    Column("taken_at", Text),
+    Column("missing_since", Text),
+    Column("collect", Text, nullable=False, server_default=""),
+    Column("given_back", Text, nullable=False, server_default=""),
+    Column("voided", Boolean, nullable=False, server_default=false()),
+    Column("resolved", Text, nullable=False, server_default=""),
     Column("created_at", Text, nullable=False),
     Column("changed_at", Text, nullable=False),
     UniqueConstraint("company", "receipt_no", "sale_guid", "coupon_code", "generation"),
@@ -147,6 +170,50 @@ FIGURE = Table(
 """What each offer was to give on a receipt, and what NAV gave (version 2)."""
 
 
+RETURN_LINE = Table(
+    "return_line",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("sold_receipt_no", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("quantity", Text, nullable=False),
+)
+"""What posted returns took back: the sold receipt, the return's own receipt, item number and quantity."""
+
+PRESENCE = Table(
+    "presence",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("sale_guid", Text, primary_key=True),
+    Column("member_card_no", Text, primary_key=True),
+    Column("how", Text, nullable=False),
+    Column("staff_id", Text, nullable=False),
+    Column("asked_at", Text),
+    Column("tries", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+)
+"""The PIN on one sale. how: asked, pin, bypass."""
+
+MAPPED = Table(
+    "mapped",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("coupon_code", Text, primary_key=True),
+    Column("discount_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("points_cost", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+)
+"""Coupon codes that AIQ's discounts bear, as any wallet showed them last."""
+
+NEW_IN_2 = (FIGURE, RETURN_LINE, PRESENCE, MAPPED)
+NEW_COLUMNS = (
+    "staff_id", "pos_terminal_no", "taken_at", "missing_since", "collect", "given_back", "voided", "resolved",
+)  # fmt: skip
+
+
 def read_version(connection: Connection) -> int:
     """The schema version of an existing ledger, 0 for an empty database."""
     if not connection.dialect.has_table(connection, "meta"):
@@ -155,11 +222,25 @@ def read_version(connection: Connection) -> int:
     return int(value) if value else 0
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether the database has no table at all."""
+    return not inspect(connection).get_table_names()
+
+
 def migrate(connection: Connection) -> None:
-    """Bring the ledger to VERSION, step by step, never back. A table that is new in a version is made where missing."""
+    """Bring the ledger to VERSION, step by step, never back. A table or column that is new is made where missing.
+
+    What is cut off is undone whole.
+    """
     before = read_version(connection)
     METADATA.create_all(connection)
     if before == 0:
         connection.execute(META.insert().values(name="version", value=str(VERSION)))
-    elif before < VERSION:
+        return
+    there = {column["name"] for column in inspect(connection).get_columns("claim")}
+    for name in NEW_COLUMNS:
+        if name not in there:
+            column = CreateColumn(CLAIM.c[name]).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE claim ADD COLUMN {column}"))
+    if before < VERSION:
         connection.execute(META.update().where(META.c.name == "version").values(value=str(VERSION)))

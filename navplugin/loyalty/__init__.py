@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from navplugin.loyalty.aiq import AiqProvider
+from navplugin.loyalty.rate import SharedGate
 
-__all__ = ["AiqProvider"]
+__all__ = ["AiqProvider", "SharedGate"]

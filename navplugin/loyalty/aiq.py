@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -16,9 +18,11 @@ from navplugin.core.ports import Clock, Contact, LoyaltyStore, Redemption, Signu
 from navplugin.loyalty import parse
 from navplugin.loyalty.aiq_http import DEADLINE, AiqHttp, Answer
 from navplugin.loyalty.contact import contact_of
+from navplugin.loyalty.rate import Gate
 
 log = logging.getLogger("navplugin.aiq")
 
+PIN_CALLS = (("/verify/wallet", "/view/wallet"), ("/verify/contact/wallet", "/view/contact/wallet"))
 REFUNDS = ("manual", "adjust", "endpoint")
 MAX_PAGES = 50
 CLOCK_SKEW = timedelta(minutes=5)
@@ -26,10 +30,11 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 class AiqProvider:
-    """One AIQ account. For one thread.
+    """One AIQ account, from any thread.
 
     source: what AIQ is told under `source` ("" = nothing). append_reference: whether the receipt number goes on the
-    redemption address. refund: manual, adjust or endpoint. deadline: seconds for one call in all.
+    redemption address. refund: manual, adjust or endpoint. deadline: seconds for one answer, with all calls that it
+    takes. pause: waits before a read is tried again. gate: the budget of calls that all workers share.
     """
 
     def __init__(
@@ -44,16 +49,19 @@ class AiqProvider:
         refund: str = "manual",
         session: requests.Session | None = None,
         deadline: float = DEADLINE,
+        pause: Callable[[float], None] = time.sleep,
+        gate: Gate | None = None,
     ) -> None:
         """Misconfigured for an address, uid, key or refund strategy that cannot be used."""
         if refund not in REFUNDS:
             raise Misconfigured(f"refund is one of {', '.join(REFUNDS)}", system="AIQ")
         if not uid.strip():
             raise Misconfigured("uid in [aiq] is empty; it stands in AIQ under Settings > API & Tracking", system="AIQ")
-        self._http = AiqHttp(base_url, api_key, session=session, deadline=deadline)
+        self._http = AiqHttp(base_url, api_key, session=session, deadline=deadline, pause=pause, gate=gate)
+        self._deadline = deadline
         self._uid, self._clock = quote(uid.strip(), safe=""), clock
         self._source, self._append_reference, self._strategy = source, append_reference, refund
-        self._lookup_method = "GET"
+        self._lookup_method, self._pin_calls = "GET", PIN_CALLS[0]
         self._told: set[str] = set()
 
     def __repr__(self) -> str:
@@ -68,44 +76,79 @@ class AiqProvider:
     def fetch_status(self, contact: Contact) -> Persona:
         """Member, Known, Unknown, Several, or CannotTell where AIQ finds the person and does not say what they are.
 
-        The phone is asked first, the e-mail only if the phone is unknown: never both (aiq-api.md 16 no. 9).
+        The phone is asked first, the e-mail only if the phone is unknown: never both (aiq-api.md 16 no. 9). Where the
+        look-up is not there or does not tell, AIQ's list of personas is searched (aiq-api.md 3.2).
         """
         persona = Persona(LoyaltyStatus.UNKNOWN, read_at=self._clock.now())
-        for pii in _ways(contact):
-            persona = parse.persona_of(self._look_up(pii), self._clock.now())
-            if persona.status is not LoyaltyStatus.UNKNOWN:
-                break
+        with self._http.within(self._deadline):
+            for pii in _ways(contact):
+                try:
+                    persona = parse.persona_of(self._look_up(pii), self._clock.now())
+                except ProtocolError:
+                    persona = self._search(pii)
+                if persona.status is LoyaltyStatus.CANNOT_TELL:
+                    persona = self._search(pii)
+                if persona.status is not LoyaltyStatus.UNKNOWN:
+                    break
         return persona
+
+    def _search(self, pii: str) -> Persona:
+        """Who bears this phone or e-mail, then whether they are among the members: `is:member` (aiq-api.md 3.2).
+
+        That both words may stand in one search is assumed.
+        """
+        now = self._clock.now()
+        count, contact_id = parse.people_found(self._personas(pii))
+        if count != 1:
+            return Persona(LoyaltyStatus.SEVERAL if count else LoyaltyStatus.UNKNOWN, read_at=now, matches=count)
+        members, _ = parse.people_found(self._personas(f"is:member {pii}"))
+        return Persona(LoyaltyStatus.MEMBER if members else LoyaltyStatus.KNOWN, contact_id, now, matches=1)
+
+    def _personas(self, search: str) -> Any:
+        path = f"/api/v1.1/piis/{self._uid}?search={quote(search, safe='')}&limit=100"
+        return parse.payload(self._http.read("GET", path, "search").document)
 
     def fetch_wallet(self, contact: Contact) -> Wallet | None:
         """The wallet with its discounts, phone first; None when AIQ does not know the person."""
-        for name, value in (("phone", contact.phone), ("email", contact.e_mail)):
-            if not value:
-                continue
-            answer = self._http.read("POST", "/api/v2/wallet", "wallet", {name: value}, also=(404,))
-            data = None if answer.status == 404 else parse.payload(answer.document)
-            _refuse_foreign_404(answer, "wallet")
-            wallet = parse.wallet_of(data, self._clock.now(), self._whole_address, self._skip)
-            if wallet is not None:
-                return wallet
+        with self._http.within(self._deadline):
+            for name, value in (("phone", contact.phone), ("email", contact.e_mail)):
+                if not value:
+                    continue
+                answer = self._http.read("POST", "/api/v2/wallet", "wallet", {name: value}, also=(404,))
+                _refuse_foreign_404(answer, "wallet")
+                wallet = None if answer.status == 404 else self._wallet(answer)
+                if wallet is not None:
+                    return wallet
         return None
+
+    def _wallet(self, answer: Answer) -> Wallet | None:
+        return parse.wallet_of(parse.payload(answer.document), self._clock.now(), self._whole_address, self._skip)
 
     def fetch_stores(self) -> Sequence[LoyaltyStore]:
         """The account's stores (aiq-api.md 12)."""
         answer = self._http.read("GET", f"/api/v1.1/stores/{self._uid}", "stores")
         return parse.stores_of(parse.payload(answer.document))
 
-    def find_redemption(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Redemption | None:
-        """A live redemption with our receipt number, None when AIQ lists none.
+    def find_redemptions(
+        self, contact_id: str, discount_id: str, reference: str, since: datetime
+    ) -> tuple[Redemption, ...]:
+        """Live redemptions with our receipt number, oldest first; empty when AIQ lists none.
 
         ProtocolError when the listing cannot tell. Misconfigured when redemptions are sent without our number.
         """
         if not self._append_reference:
             text = "redemptions are sent without the receipt number, so none can be found by it;"
             raise Misconfigured(f"{text} set append-reference = yes or redemption-lookup = blind", system="AIQ")
+        with self._http.within(self._deadline):
+            return parse.find_in_listing(self._listing(since), contact_id, discount_id, reference)
+
+    def list_redemptions(self, since: datetime) -> tuple[Redemption, ...]:
+        """Every redemption since then, refunded ones too: for the audit."""
+        return parse.rows_of_listing(self._listing(since))
+
+    def _listing(self, since: datetime) -> list[Any]:
         start, end = int(since.timestamp()), int((self._clock.now() + CLOCK_SKEW).timestamp())
-        path = f"/api/v1.1/redemptions/{self._uid}/{max(0, start)}/{end}"
-        return parse.find_in_listing(self._list(path), contact_id, discount_id, reference)
+        return self._list(f"/api/v1.1/redemptions/{self._uid}/{max(0, start)}/{end}")
 
     def _look_up(self, pii: str) -> Any:
         """GET as documented; POST where GET is not answered, as seen in the field (aiq-api.md 3.1)."""
@@ -146,8 +189,8 @@ class AiqProvider:
         contact_id = parse.contact_id_of(parse.payload(answer.document))
         return Persona(LoyaltyStatus.MEMBER, contact_id, self._clock.now(), matches=1)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str) -> str:
-        """Take the points now; AIQ's id of it where told.
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+        """Take the points now; AIQ's id of it where told. AIQ documents no key of ours, so none is sent.
 
         Refused, Busy, AuthFailed, Unreachable: nothing was taken. UnknownOutcome: it may have been (`aiq_http`).
         """
@@ -165,19 +208,70 @@ class AiqProvider:
             raise Refused("points are given back by hand (refund = manual).", system="AIQ", where="refund")
         if not contact_id:
             raise Refused("AIQ's id of the member is not known; give the points back by hand.", system="AIQ")
-        if self._strategy == "endpoint":
+        if claim.collect == "done":
+            self._adjust(claim, contact_id, claim.points_cost, "given back")  # AIQ has no redemption to refund
+        elif self._strategy == "endpoint":
             # Assumed: AIQ's own refund call could not be read (aiq-api.md 7).
             parts = (claim.discount_id, contact_id, claim.receipt_no)
             path = f"/api/v1.1/discount/refund/{self._uid}/{'/'.join(_segment(part) for part in parts)}"
             self._http.write("PUT", path, "refund")
         elif claim.points_cost:
-            body = {
-                "value": claim.points_cost, "note": f"{claim.coupon_code} given back, receipt {claim.receipt_no}",
-                "ts": int(self._clock.now().timestamp()), "cmpID": claim.receipt_no,
-            }  # fmt: skip
-            self._http.write(
-                "PUT", f"/api/v1.1/adjust/loyaltyPoints/{self._uid}/{_segment(contact_id)}", "refund", body
-            )
+            self._adjust(claim, contact_id, claim.points_cost, "given back")
+
+    def send_collection(self, claim: Claim, contact_id: str) -> None:
+        """Take the claim's points by an adjustment, after AIQ refused the redemption; outcomes as for a redemption.
+
+        AIQ takes an adjustment whatever the balance (assumed), so the balance may fall below zero.
+        """
+        if not contact_id:
+            raise Refused("AIQ's id of the member is not known.", system="AIQ", where="collection")
+        self._adjust(claim, contact_id, -claim.points_cost, "taken")
+
+    def _adjust(self, claim: Claim, contact_id: str, value: Decimal, what: str) -> None:
+        body = {
+            "value": value, "note": f"{claim.coupon_code} {what}, receipt {claim.receipt_no}",
+            "ts": int(self._clock.now().timestamp()), "cmpID": claim.receipt_no,
+        }  # fmt: skip
+        path = f"/api/v1.1/adjust/loyaltyPoints/{self._uid}/{_segment(contact_id)}"
+        self._http.write("PUT", path, "refund" if value > 0 else "collection", body)
+
+    # ---- the presence check: each request sends the member a text ------------------------------------------------
+
+    def send_pin(self, contact: Contact) -> None:
+        """Have AIQ send a PIN. Refused: AIQ does not know the person. UnknownOutcome: it may have been sent."""
+        self._pin(0, contact, {})
+
+    def send_pin_answer(self, contact: Contact, pin: str) -> Wallet | None:
+        """The wallet behind the PIN. Refused: it is wrong. Sent once: AIQ counts attempts."""
+        return self._wallet(self._pin(1, contact, {"code": pin}))
+
+    def _pin(self, step: int, contact: Contact, more: dict[str, Any]) -> Answer:
+        """Both spellings of the pair are in use (aiq-api.md 9); the one that is not there answers 404 and does
+        nothing, so the other may be tried."""
+        who = {"phone": contact.phone} if contact.phone else {"email": contact.e_mail}
+        other = next(pair for pair in PIN_CALLS if pair != self._pin_calls)
+        try:
+            return self._http.write("POST", f"/api/v2{self._pin_calls[step]}", "PIN", {**who, **more})
+        except Refused:
+            if step == 1:
+                raise
+            answer = self._http.write("POST", f"/api/v2{other[step]}", "PIN", {**who, **more})
+            self._pin_calls = other
+            return answer
+
+    # ---- bulk: batch calls, safe to repeat under the same keys (aiq-api.md 10, 13) -------------------------------
+
+    def send_members(self, members: Sequence[Mapping[str, Any]]) -> None:
+        """First loads and big syncs of contacts; up to 24 h until AIQ shows them."""
+        self._http.write("POST", f"/api/v1.1/createUpdateMembers/{self._uid}", "members", members)
+
+    def send_sales(self, sales: Sequence[Mapping[str, Any]]) -> None:
+        """Posted sales; negative quantities are returns."""
+        self._http.write("POST", f"/api/v1.1/createUpdateSales/{self._uid}", "sales", sales)
+
+    def send_items(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Items and stock."""
+        self._http.write("POST", f"/api/v1.1/createUpdateInventory/{self._uid}", "items", items)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

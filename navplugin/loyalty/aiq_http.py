@@ -19,8 +19,10 @@ import http.client
 import json
 import logging
 import re
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -39,11 +41,15 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
+from navplugin.loyalty.rate import Gate, OpenGate
 from navplugin.wire import dump_json, is_untrusted, new_session, was_never_sent
 
 CONNECT = 2.0
+PAUSES = (0.5, 1.5)
+"""Seconds before a read is tried again (aiq-api.md 13)."""
 DEADLINE = 4.0
 """Seconds for one call in all (aiq-api.md 13: the till waits)."""
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 LARGEST = 8_000_000
 _NETWORK = (
     requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
@@ -65,7 +71,10 @@ class Answer:
 
 
 class AiqHttp:
-    """Calls below AIQ's address. `monotonic` gives seconds for the deadline."""
+    """Calls below AIQ's address, from any thread. monotonic: seconds for the deadline. pause: waits between tries.
+
+    deadline: seconds for one call, with its repeats, in all. gate: the budget of calls.
+    """
 
     def __init__(
         self,
@@ -75,6 +84,8 @@ class AiqHttp:
         session: requests.Session | None = None,
         deadline: float = DEADLINE,
         monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+        gate: Gate | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
@@ -82,18 +93,47 @@ class AiqHttp:
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise Misconfigured("the AIQ API key is empty or holds characters that no key has", system="AIQ")
         self.base_url = base_url.rstrip("/")
-        self._key, self._session = api_key, session or new_session()
-        self._deadline, self._monotonic = deadline, monotonic
+        self._key, self._given, self._own = api_key, session, threading.local()
+        self._deadline, self._monotonic, self._pause = deadline, monotonic, pause
+        self._gate: Gate = gate or OpenGate()
         # urllib3 writes every address at DEBUG: phones, e-mails and redemption tokens among them.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     def __repr__(self) -> str:
         return f"AiqHttp({self.base_url!r})"
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """All calls of this thread inside the block must come back within so many seconds together."""
+        before = getattr(self._own, "until", None)
+        mine = self._monotonic() + seconds
+        self._own.until = mine if before is None else min(before, mine)
+        try:
+            yield
+        finally:
+            self._own.until = before
+
     def read(
         self, method: str, path: str, where: str, body: Mapping[str, Any] | None = None, also: tuple[int, ...] = ()
     ) -> Answer:
-        """A call without an effect. `also`: statuses that are an answer to the caller and no error."""
+        """A call without an effect, tried again while there is time. also: statuses that are an answer."""
+        with self.within(self._deadline):
+            for pause in PAUSES:
+                try:
+                    return self._read_once(method, path, where, body, also)
+                except (Unreachable, ProtocolError, Busy) as problem:
+                    if self._left() <= pause or problem.retry_after is not None:
+                        raise
+                self._pause(pause)
+            return self._read_once(method, path, where, body, also)
+
+    def _left(self) -> float:
+        until = getattr(self._own, "until", None)
+        return self._deadline if until is None else min(self._deadline, until - self._monotonic())
+
+    def _read_once(
+        self, method: str, path: str, where: str, body: Mapping[str, Any] | None, also: tuple[int, ...]
+    ) -> Answer:
         response, content, problem = self._exchange(method, self.base_url + path, body, fresh=False)
         if problem is not None:
             raise self._no_answer(problem, where, wrote=False)
@@ -105,7 +145,7 @@ class AiqHttp:
             return answer
         raise self._refusal(answer, status, where, _retry_after(response), wrote=False)
 
-    def write(self, method: str, url: str, where: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def write(self, method: str, url: str, where: str, body: Body = None) -> Answer:
         """A call that takes effect, sent once. `url`: a path, or a whole address on AIQ's own host."""
         target = self.base_url + url if url.startswith("/") and not url.startswith("//") else url
         if not self.is_own(target):
@@ -121,6 +161,15 @@ class AiqHttp:
             return answer
         raise self._refusal(answer, status, where, _retry_after(response), wrote=True)
 
+    @property
+    def _session(self) -> requests.Session:
+        """One for each thread: a session is not made for two."""
+        if self._given is not None:
+            return self._given
+        if getattr(self._own, "session", None) is None:
+            self._own.session = new_session()
+        return self._own.session  # type: ignore[no-any-return]
+
     def is_own(self, url: str) -> bool:
         """Whether the address is on AIQ's own host; calls carry the key, which must go nowhere else."""
         try:
@@ -133,16 +182,22 @@ class AiqHttp:
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _exchange(
-        self, method: str, url: str, body: Mapping[str, Any] | None, *, fresh: bool
+        self, method: str, url: str, body: Body, *, fresh: bool
     ) -> tuple[requests.Response, bytes, Exception | None]:
-        until = self._monotonic() + self._deadline
+        left = self._left()
+        until = self._monotonic() + left
+        self._gate.admit(left)
+        left = until - self._monotonic()
+        if left <= 0:
+            raise self._problem(Busy, "budget", "the time for this answer is used up; nothing was sent")
+        session = self._session
         if fresh:
-            self._session.close()
+            session.close()
         headers = {"x-apikey": self._key, "content-type": "application/json", "accept": "application/json"}
         try:
-            with self._session.request(
+            with session.request(
                 method, url, data=None if body is None else dump_json(body).encode(), headers=headers,
-                timeout=(min(CONNECT, self._deadline), self._deadline), allow_redirects=False, stream=True,
+                timeout=(min(CONNECT, left), left), allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
                 return response, self._body(response, until), None
         except _NETWORK as problem:
@@ -187,6 +242,8 @@ class AiqHttp:
         if status == 429 or (not wrote and status in (408, 503, 504)):
             busy = self._problem(Busy, where, f"AIQ is busy ({status})")
             busy.retry_after = retry_after
+            if status == 429:
+                self._gate.hold_off(retry_after)
             return busy
         if 400 <= status < 500 and status != 408 and answer.document is not None:
             return self._problem(Refused, where, said or f"AIQ refused with {status} and gave no reason")
@@ -209,7 +266,7 @@ def _document(response: requests.Response, content: bytes) -> Any:
         return None
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: thousands of brackets
         return None
 
 

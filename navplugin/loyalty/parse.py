@@ -6,6 +6,7 @@ ProtocolError names the field that cannot be used. Unknown fields are ignored, n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -50,6 +51,13 @@ def persona_of(data: Any, now: datetime) -> Persona:
     else:
         status = LoyaltyStatus.MEMBER if _flag(said, "data.loyalty") else LoyaltyStatus.KNOWN
     return Persona(status, contact_id, now, matches=1 if status is not LoyaltyStatus.UNKNOWN else 0)
+
+
+def people_found(data: Any) -> tuple[int, str]:
+    """How many people a search of personas found, and AIQ's id of the first."""
+    people = _list(data.get("results") if isinstance(data, dict) else data, "data.results")
+    first = _object(people[0], "data.results[0]") if people else {}
+    return len(people), _first_text(first, _CONTACT, "data.results[0]")
 
 
 def contact_id_of(data: Any) -> str:
@@ -136,25 +144,44 @@ def listing_of(data: Any) -> tuple[Sequence[Any], int | None]:
     return _list(data, "data"), None
 
 
-def find_in_listing(rows: Iterable[Any], contact_id: str, discount_id: str, reference: str) -> Redemption | None:
-    """The live redemption with our reference. ProtocolError where a row may be ours but does not say so: taking that
-    for "none" would redeem twice."""
-    unclear = False
+def rows_of_listing(rows: Iterable[Any]) -> tuple[Redemption, ...]:
+    """Every row, oldest first, with whatever it tells; for the audit."""
+    out = []
     for index, one in enumerate(rows):
-        row = _object(one, f"data[{index}]")
-        whose = _first_text(row, _ROW_CONTACT, f"data[{index}]")
-        what = _first_text(row, _ROW_DISCOUNT, f"data[{index}]")
-        if (whose and contact_id and whose != contact_id) or (what and what != discount_id) or _is_refunded(row):
+        row, path = _object(one, f"data[{index}]"), f"data[{index}]"
+        points = _number(next((row[n] for n in _ROW_POINTS if row.get(n) is not None), None), f"{path}.points")
+        out.append(
+            Redemption(
+                contact_id=_first_text(row, _ROW_CONTACT, path),
+                discount_id=_first_text(row, _ROW_DISCOUNT, path),
+                reference=_first_text(row, _ROW_REFERENCE, path),
+                points=points,
+                refunded=_is_refunded(row),
+                redemption_id=_first_text(row, _REDEMPTION_ID, path),
+            )
+        )
+    return tuple(out)
+
+
+def find_in_listing(
+    rows: Iterable[Any], contact_id: str, discount_id: str, reference: str
+) -> tuple[Redemption, ...]:
+    """The live redemptions with our reference, oldest first. ProtocolError where a row may be ours but does not say so:
+    taking that for "none" would redeem twice."""
+    found, unclear = [], False
+    raw = list(rows)
+    for row, one in zip(raw, rows_of_listing(raw), strict=True):
+        foreign = one.contact_id and contact_id and one.contact_id != contact_id
+        if foreign or (one.discount_id and one.discount_id != discount_id) or one.refunded:
             continue
-        told = next((row[name] for name in _ROW_REFERENCE if row.get(name) is not None), None)
-        same = told is not None and _text(told, f"data[{index}].reference").casefold() == reference.strip().casefold()
-        if same and what:
-            points = _number(next((row[n] for n in _ROW_POINTS if row.get(n) is not None), None), "points")
-            return Redemption(whose or contact_id, what, reference, points)
-        unclear = unclear or same or told is None
-    if unclear:
+        same = one.reference.casefold() == reference.strip().casefold()
+        if same and one.discount_id:
+            found.append(replace(one, contact_id=one.contact_id or contact_id))
+        else:
+            unclear = unclear or same or all(row.get(name) is None for name in _ROW_REFERENCE)
+    if unclear and not found:
         raise _unusable("reference", "not shown for a redemption that may be ours; set redemption-lookup = blind")
-    return None
+    return tuple(found)
 
 
 def _is_refunded(row: Mapping[str, Any]) -> bool:

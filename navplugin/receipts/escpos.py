@@ -24,7 +24,7 @@ FEED = 4
 def footer_escpos(lines: Sequence[FooterLine], paper: Paper, page: str, *, native: bool = False) -> bytes:
     """The bytes for a printer: reset, code page, lines, QR code, feed and cut.
 
-    page: the printer's code page. native: the printer draws the QR code itself (GS ( k), else it gets the dots (GS v 0).
+    page: the printer's code page. native: the printer draws the QR code itself (GS ( k); else it gets dots (GS v 0).
     """
     printer = Dummy()
     data = printer.profile.profile_data

@@ -17,7 +17,7 @@ from navplugin.receipts.codepage import fit
 from navplugin.receipts.layout import FooterLine, lay_out
 from navplugin.receipts.paper import Paper
 from navplugin.receipts.qr import qr_png, symbol
-from navplugin.receipts.template import least_width, render
+from navplugin.receipts.template import header_problems, least_width, render
 
 DATA_LENGTH = 250
 STEP = 10000
@@ -56,7 +56,7 @@ def names_for(store: StoreSettings) -> dict[str, str]:
 def render_footer(name: str, source: str, store: StoreSettings, *, path: str) -> Footer:
     """Render the template `name` (wallet, signup, plain, ...) for a store. Nothing to print where there is an error."""
     rendered, problems = render(path, source, names_for(store))
-    problems = (*_made_for(path, source, store), *problems)
+    problems = (*header_problems(path, source), *_made_for(path, source, store), *problems)
     lines, more = lay_out(path, rendered, paper_of(store), store.code_page) if not has_errors(problems) else ((), ())
     problems = (*problems, *_sourced(source, more))
     if has_errors(problems):

@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from navplugin.receipts.layout import FooterLine
 from navplugin.receipts.paper import FONT_A, FONT_B, Paper
 from navplugin.receipts.preview import printed
-from navplugin.receipts.qr import symbol
+from navplugin.receipts.qr import LinkTooLong, symbol
 
+LARGEST = 2000
 EDGE = 24
 """White dots that no printer reaches, at each side."""
 WHITE, BLACK = 255, 0
@@ -39,14 +40,27 @@ def footer_png(lines: Sequence[FooterLine], paper: Paper) -> bytes:
 
 
 def qr_image(line: FooterLine, paper: Paper) -> Image.Image | None:
-    """The QR code of a line as dots: the picture that NAV keeps, else drawn for this paper; None without a link."""
-    if line.data:
-        return Image.open(io.BytesIO(line.data)).convert("L")
+    """The QR code of a line as dots: the picture that NAV keeps, else drawn for this paper; None where neither goes."""
+    kept = _kept(line.data) if line.data else None
+    if kept is not None and kept.width <= paper.dots:
+        return kept
     if not line.payload:
         return None
-    code = symbol(line.payload, paper.dots)
+    try:
+        code = symbol(line.payload, paper.dots)
+    except LinkTooLong:
+        return None
     dots = bytes(BLACK if dark else WHITE for row in code.rows() for dark in row)
     return Image.frombytes("L", (code.size, code.size), dots)
+
+
+def _kept(data: bytes) -> Image.Image | None:
+    """A picture out of NAV's rows; None where somebody has damaged it."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            return image.convert("L") if max(image.size) <= LARGEST else None
+    except (OSError, ValueError, SyntaxError):
+        return None
 
 
 def _strip(line: FooterLine, paper: Paper) -> Image.Image:

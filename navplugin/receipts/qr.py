@@ -49,14 +49,11 @@ class Symbol:
 
 def symbol(payload: str, paper_dots: int) -> Symbol:
     """The code for a link on paper of so many dots. Raises LinkTooLong."""
-    for level in ("Q", "M"):
-        try:
-            version, matrix = _matrix(payload, level)
-        except (DataOverflowError, ValueError) as wrong:
-            raise LinkTooLong(f"a link of {len(payload)} characters fits no QR code") from wrong
-        dots = min(BEST_DOTS, paper_dots // len(matrix))
-        if level == "M" or (version <= SHORT_VERSION and dots == BEST_DOTS):
-            break
+    try:
+        level, matrix = _best(payload)
+    except (DataOverflowError, ValueError) as wrong:
+        raise LinkTooLong(f"a link of {len(payload)} characters fits no QR code") from wrong
+    dots = min(BEST_DOTS, paper_dots // len(matrix))
     if dots < LEAST_DOTS:
         least = len(matrix) * LEAST_DOTS
         raise LinkTooLong(f"a link of {len(payload)} characters needs {least} dots, the paper has {paper_dots}")
@@ -76,11 +73,15 @@ _ROOM_AT_M = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331, 362, 4
 
 
 @lru_cache(maxsize=128)
-def _matrix(payload: str, level: str) -> tuple[int, Matrix]:
-    code = qrcode.QRCode(error_correction=_LEVELS[level], border=MARGIN)
-    code.add_data(payload, optimize=0)
-    code.make(fit=True)
-    return code.version, tuple(tuple(bool(cell) for cell in row) for row in code.get_matrix())
+def _best(payload: str) -> tuple[str, Matrix]:
+    """Level Q where the symbol stays small, else M; the modules with their margin."""
+    for level in ("Q", "M"):
+        code = qrcode.QRCode(error_correction=_LEVELS[level], border=MARGIN)
+        code.add_data(payload, optimize=0)
+        code.make(fit=True)
+        if code.version <= SHORT_VERSION:
+            break
+    return level, tuple(tuple(bool(cell) for cell in row) for row in code.get_matrix())
 
 
 def qr_png(code: Symbol) -> bytes:
@@ -92,8 +93,8 @@ def qr_png(code: Symbol) -> bytes:
 
 
 def qr_blocks(payload: str) -> list[str]:
-    """Two rows of modules in a line of characters; dark modules are blank, for a terminal with a dark background."""
-    _, matrix = _matrix(payload, "M")
+    """The same modules for a terminal, two rows of them in a line of characters. Dark modules are blank: so is it."""
+    _, matrix = _best(payload)
     pairs = [
         (matrix[n], matrix[n + 1] if n + 1 < len(matrix) else [False] * len(matrix)) for n in range(0, len(matrix), 2)
     ]

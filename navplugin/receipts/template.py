@@ -21,10 +21,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from navplugin.core.problems import Level, Problem, Span, did_you_mean
 
 CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE = (chr(0xE000 + n) for n in range(9))
-"""Marks in the rendered text: how a line is printed, from which line of the template it comes, that a value is in it."""
+"""Marks in the rendered text: how a line is printed, from which line of the template it is, that it has a value."""
 MARKS = frozenset((CENTER, RIGHT, BOLD, WIDE, LINE, QR, PLACE, END, VALUE))
 
-_HEADER = re.compile(r"\s*\{#-?\s*receipt:(?P<words>[^\n]*?)-?#\}")
+_EXAMPLE = "write width=42"
+_WIDTH = re.compile(r"width=\d{1,3}")
+_HEADER = re.compile(r"\{#-?\s*receipt:(?P<words>[^\n]*?)-?#\}")
 
 FILTERS = ("center", "right", "bold", "wide", "upper", "lower")
 FUNCTIONS = ("line", "qr")
@@ -59,9 +61,21 @@ class Value(str):
 
 def least_width(source: str) -> int:
     """Characters on a line that a template is made for, as its first line says; 0 where it says nothing."""
+    return next((int(word[6:]) for word in _header(source) if _WIDTH.fullmatch(word)), 0)
+
+
+def header_problems(path: str, source: str) -> tuple[Problem, ...]:
+    """Words of the first line that mean nothing: a misspelt width would be lost in silence."""
+    return tuple(
+        _at(path, source, 1, word, "unknown-key", f"'{word}' says nothing in the template's first line", _EXAMPLE)
+        for word in _header(source)
+        if not _WIDTH.fullmatch(word)
+    )
+
+
+def _header(source: str) -> list[str]:
     header = _HEADER.match(source)
-    found = re.search(r"\bwidth=(\d{1,3})\b", header["words"]) if header else None
-    return int(found[1]) if found else 0
+    return header["words"].split() if header else []
 
 
 def render(path: str, source: str, values: Mapping[str, str]) -> tuple[tuple[RenderedLine, ...], tuple[Problem, ...]]:

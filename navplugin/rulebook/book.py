@@ -34,6 +34,7 @@ class RuleCondition:
     fact: Fact
     filter: Filter
     negated: bool
+    span: Span = field(default=Span(""), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A limit on the wallet discounts of one sale. text: the name of the text that a dropped one gets, or ''."""
+    """A limit on the wallet discounts of one sale, among those that `among` names, where `conditions` hold.
+
+    text: the name of the text that a dropped one gets, or ''.
+    """
 
     name: str
     span: Span
@@ -92,6 +96,7 @@ class Stack:
     text: str
     switch: Switch
     replaces: str = ""
+    conditions: tuple[RuleCondition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +106,27 @@ class Layer:
     rules: tuple[Rule, ...] = ()
     stacks: tuple[Stack, ...] = ()
     texts: Mapping[str, Text] = field(default_factory=dict)
-    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """The rules of one store, or the shared ones. `hash` names what it was made from."""
+    """The rules of one store, or the shared ones. `hash` names the whole set of files, those of all stores too, so that
+    a decision and `rules history` name it alike."""
 
     rules: tuple[Rule, ...]
     stacks: tuple[Stack, ...]
     texts: Mapping[str, Text]
     hash: str
     stores: Mapping[str, Layer] = field(default_factory=dict, repr=False)
-    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The parts of `History` that its rules, stacks and texts ask for; the others need not be gathered."""
+        conditions = [c for r in self.rules for c in r.conditions]
+        conditions += [c for s in self.stacks for c in (*s.among, *s.conditions)]
+        shown = [part for text in self.texts.values() for parts in text.languages.values() for part in parts]
+        facts = {c.fact for c in conditions} | {part for part in shown if isinstance(part, Fact)}
+        return frozenset(fact.source for fact in facts if fact.source)
 
     def for_store(self, store_no: str) -> Rulebook:
         """The rules that apply to this store: the shared ones, with those of rules/stores/<Store No.> over them."""
@@ -124,8 +137,7 @@ class Rulebook:
             rules=_laid_over(self.rules, layer.rules),
             stacks=_laid_over(self.stacks, layer.stacks),
             texts={**self.texts, **layer.texts},
-            hash=hash_of(self.content + layer.content),
-            content=self.content + layer.content,
+            hash=self.hash,
         )
 
 

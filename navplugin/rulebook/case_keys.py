@@ -87,6 +87,14 @@ def _day(value: str) -> date | None:
         raise BadCase(f"'{value}' is not a day", "write 1985-06-15, or nothing") from wrong
 
 
+def _count(value: str) -> int | None:
+    if value == "unknown":
+        return None
+    if not value.isascii() or not value.isdecimal() or len(value) > 9:
+        raise BadCase(f"'{value}' is not a count", "write a whole number, or unknown")
+    return int(value)
+
+
 def _codes(value: str) -> tuple[str, ...]:
     return tuple(part.strip().upper() for part in value.split(",") if part.strip())
 
@@ -118,6 +126,9 @@ KEYS: dict[str, tuple[Callable[[str], Any], str]] = {
     "loyalty": (_loyalty, "Member without it; Known, Unknown, Several, Joining, CannotTell, or no answer"),
     "points": (_points, "1000 without it; a number, or hidden"),
     "held": (_number, "points promised on other sales"),
+    "visits": (_count, "earlier sales of the member, 5 without it; or unknown"),
+    "uses today": (_count, "wallet discounts of the member on other sales of today, 0 without it; or unknown"),
+    "prompts last hour": (_count, "sign-up questions at this terminal on other sales, 0 without it; or unknown"),
     "answer": (_one_of("Yes", "No"), "Yes or No: the member's answer to the question"),
     "picked": (_codes, "coupon codes in the order of the picks"),
 }
@@ -126,6 +137,9 @@ KEYS: dict[str, tuple[Callable[[str], Any], str]] = {
 NAMED_DOCS = {
     "line": "an item line: `75.00`, `2 x 37.50`, `50.00 less 5.00 in VAPE` (less: discounts; in: Item Category Code)",
     "discount": "a wallet discount by its coupon code: `10.00 off for 100`, `15 % off`, `5 off tier`, `... locked`",
+    "periodic": "a discount line that NAV has put on the journal, by its offer number: `5.00`",
+    "coupon": "a coupon line on the journal, by its coupon code; what stands behind = is its description",
+    "member field": "a field of the site's own on the member's page: `Yes`",
     "offer": "its Total Discount Offer where it is not the plain one: `trigger 50.00`, `none`, `disabled`",
 }
 KEY_DOCS = (*((key, doc) for key, (_, doc) in KEYS.items()), *((f"{w} NAME", doc) for w, doc in NAMED_DOCS.items()))

@@ -14,6 +14,7 @@ from navplugin.core.model import (
     Benefit,
     Grant,
     GrantStatus,
+    History,
     Journal,
     JournalLine,
     LoyaltyStatus,
@@ -52,12 +53,14 @@ class SaleBuilder:
     discounts: dict[str, WalletDiscount] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     triggers: dict[str, Decimal] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
 
     def put(self, key: str, value: str) -> None:
         """One entry of the case. Raises BadCase."""
-        word, _, name = key.partition(" ")
-        if word in _NAMED and name.strip():
-            _NAMED[word](self, name.strip(), value)
+        word = next((w for w in _NAMED if key.startswith(w + " ")), "")
+        name = key[len(word) :].strip()
+        if word and name:
+            _NAMED[word](self, name, value)
         elif key in KEYS:
             self.plain[key] = KEYS[key][0](value)
         else:
@@ -98,6 +101,7 @@ class SaleBuilder:
             offers=self._offers(),
             held=self.get("held", ZERO),
             footer_codes=FOOTERS,
+            history=History(self.get("visits", 5), self.get("uses today", 0), self.get("prompts last hour", 0)),
         )
 
     def _snapshot(self, card: str, store: StoreSettings, now: datetime) -> Snapshot:
@@ -129,6 +133,7 @@ class SaleBuilder:
             club_code=self.get("club", ""),
             scheme_code=self.get("scheme", ""),
             blocked=self.get("blocked member", False),
+            fields=self.fields,
         )
 
     def _wallet(self, now: datetime) -> Wallet:
@@ -189,6 +194,23 @@ def _put_line(builder: SaleBuilder, name: str, value: str) -> None:
     )  # fmt: skip
 
 
+def _put_periodic(builder: SaleBuilder, name: str, value: str) -> None:
+    amount = parse_money(value)
+    if amount is None:
+        raise BadCase(f"'{value}' is not an amount", "write '5.00'")
+    number = (len(builder.lines) + 1) * 10000
+    builder.lines.append(JournalLine(number, "PerDiscount", name.upper(), name, amount=-amount))
+
+
+def _put_coupon(builder: SaleBuilder, name: str, value: str) -> None:
+    number = (len(builder.lines) + 1) * 10000
+    builder.lines.append(JournalLine(number, "Coupon", "", value, coupon_code=name.upper()))
+
+
+def _put_field(builder: SaleBuilder, name: str, value: str) -> None:
+    builder.fields[name] = value
+
+
 def _put_discount(builder: SaleBuilder, name: str, value: str) -> None:
     match = _VALUE.fullmatch(value)
     amount = parse_money(match["value"]) if match else None
@@ -219,4 +241,7 @@ _NAMED: dict[str, Callable[[SaleBuilder, str, str], None]] = {
     "line": _put_line,
     "discount": _put_discount,
     "offer": _put_offer,
+    "periodic": _put_periodic,
+    "coupon": _put_coupon,
+    "member field": _put_field,
 }

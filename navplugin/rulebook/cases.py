@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from navplugin.core.inifile import Entry, Section, read_ini
-from navplugin.core.model import Decision, Situation
+from navplugin.core.model import Decision, Situation, Verdict
 from navplugin.core.money import parse_money
 from navplugin.core.ports import Matcher
 from navplugin.core.problems import Level, Problem, Span, did_you_mean
@@ -61,7 +61,15 @@ def read_cases(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Case, ...], tu
     return tuple(cases), tuple(problems)
 
 
-def run_case(book: Rulebook, case: Case, matchers: Sequence[Matcher]) -> tuple[Problem, ...]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one case showed. exercised: names of the rules and stacks whose conditions hold in it."""
+
+    problems: tuple[Problem, ...]
+    exercised: frozenset[str]
+
+
+def run_case(book: Rulebook, case: Case, matchers: Sequence[Matcher]) -> Outcome:
     """Decide the case with every matcher; a problem for each expectation that is not met, and where they differ."""
     mine = book.for_store(case.situation.store.store_no)
     decisions = [decide(mine, case.situation, matcher) for matcher in matchers]
@@ -70,7 +78,8 @@ def run_case(book: Rulebook, case: Case, matchers: Sequence[Matcher]) -> tuple[P
         if (decision.wants, decision.forbidden) != (decisions[0].wants, decisions[0].forbidden):
             message = f"the matchers {matchers[0].name} and {matcher.name} decide differently"
             problems.append(_error(case.span, "matchers-differ", message, "report it; use matcher = builtin"))
-    return tuple(problems)
+    exercised = frozenset(t.rule for t in decisions[0].trace if t.verdict is Verdict.YES or t.acted)
+    return Outcome(tuple(problems), exercised)
 
 
 def _compare(expected: Expectation, case: Case, decision: Decision) -> Problem | None:
@@ -79,6 +88,8 @@ def _compare(expected: Expectation, case: Case, decision: Decision) -> Problem |
         return None
     code = f" {expected.code}" if expected.code else ""
     message = f"[{case.name}] {expected.what}{code} is '{seen}', expected '{expected.value}'"
+    more = _difference(expected.value, seen)
+    message += f" ({more})" if more else ""
     return _error(expected.span, "case-failed", message, "mend the rule, or the case")
 
 
@@ -87,6 +98,16 @@ def _same(expected: str, seen: str) -> bool:
     if first is not None and second is not None:
         return first == second
     return _listed(expected) == _listed(seen)
+
+
+def _difference(expected: str, seen: str) -> str:
+    """For lists: what is missing and what is too much."""
+    wanted, there = set(_listed(expected)), set(_listed(seen))
+    if len(wanted) < 2 and len(there) < 2:
+        return ""
+    missing, extra = sorted(wanted - there), sorted(there - wanted)
+    parts = [f"missing {', '.join(missing)}" if missing else "", f"too much {', '.join(extra)}" if extra else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def _listed(text: str) -> list[str]:

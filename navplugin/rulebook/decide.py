@@ -69,11 +69,14 @@ def _judge_all(rulebook: Rulebook, look: Look, minima: dict[str, Decimal]) -> tu
     """Every rule on every subject of its moment; the verbs that ask to act, by hit."""
     cases: list[_Case] = []
     calls: _Calls = {}
+    looks: dict[str, tuple[Look, ...]] = {}
     for number, rule in enumerate(rulebook.rules):
         if rule.switch.mode is Mode.OFF:
             continue
         active = rule.switch.is_active(look.local_now)
-        for here in rule.moment.looks(look):
+        if rule.moment.name not in looks:  # shared by its rules: facts are worked out once
+            looks[rule.moment.name] = rule.moment.looks(look)
+        for here in looks[rule.moment.name]:
             verdict, conditions = judge(rule.conditions, here)
             case = _Case(rule, here, verdict, conditions)
             cases.append(case)

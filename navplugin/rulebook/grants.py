@@ -14,6 +14,8 @@ from navplugin.rulebook.facts.texts import built_in, one_line
 from navplugin.rulebook.verbs.base import GRANTS, TEXT_LENGTH, Draft
 
 DESCRIPTION_LENGTH = 50
+GIVES_NOTHING = "the offer gives nothing"
+"""How the reason of a grant begins that no rule blocks."""
 
 
 def why_no_wallet(look: Look, draft: Draft) -> str:
@@ -72,7 +74,7 @@ def _want(subject: Subject, look: Look, draft: Draft, min_balance: Decimal) -> W
         "Min_Amount": subject.trigger,
         "Min_Balance": min_balance,
         "Blocked_Text": blocked[0],
-        "Needs_PIN": subject.coupon_code in draft.pin,
+        "Needs_PIN": subject.coupon_code in draft.pin and not look.situation.present,
         "Valid_Until": valid_until(subject, look),
         "Member_Ref": sale.member_card_no,
     }
@@ -91,13 +93,14 @@ def gives_nothing(look: Look) -> tuple[str, str]:
     if journal is None or not journal.items or look.subject is None or look.subject.pick is not None:
         return "", ""
     given = look.gives()
-    if given is None or given.why is None or given.why is Nothing.BELOW:
+    if given is None or given.why is None or given.why in _BY_AMOUNT:
         return "", ""
     text = _NOTHING.get(given.why)
     said = text.render(look) if text else f"{given.reason}."
-    return one_line(said, TEXT_LENGTH), f"the offer gives nothing: {given.reason}"
+    return one_line(said, TEXT_LENGTH), f"{GIVES_NOTHING}: {given.reason}"
 
 
+_BY_AMOUNT = (Nothing.BELOW, Nothing.NOTHING_LEFT, Nothing.ROUNDED_AWAY)
 _NOTHING = {
     Nothing.MEMBER: built_in("member", en="Not for this member.", es="No es para este miembro."),
     Nothing.VALIDITY: built_in("validity", en="Not valid now.", es="No es válido ahora."),
@@ -107,8 +110,6 @@ _NOTHING = {
                               es="Ningún artículo de la venta participa."),
     Nothing.NO_DISCOUNT: built_in("no-discount", en="The items that it covers take no discount.",
                                   es="Los artículos que cubre no admiten descuento."),
-    Nothing.NOTHING_LEFT: built_in("nothing-left", en="Nothing is left to discount.",
-                                   es="No queda nada por descontar."),
 }  # fmt: skip
 
 

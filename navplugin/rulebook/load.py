@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -13,13 +13,16 @@ from navplugin.rulebook.facts import FACTS
 from navplugin.rulebook.facts.look import Fact
 from navplugin.rulebook.facts.texts import Text
 from navplugin.rulebook.load_parts import Findings
-from navplugin.rulebook.load_rules import read_rule, read_stack, warn_of_ties
+from navplugin.rulebook.load_rules import FOOTERS, read_rule, read_stack, warn_of_ties
 from navplugin.rulebook.load_texts import read_made_fact, read_text
+from navplugin.rulebook.review import review_rules
 
 __all__ = ["Rulebook", "load_rulebook"]
 
 GIVEN = {fact.caption: fact for fact in FACTS}
 KINDS = ("fact", "text", "stack")
+MAX_SECTIONS, MAX_LINES = 1000, 200
+"""Sections of a layer, and lines of a section, that are read."""
 MAX_RULES = 250
 """More than a person can survey, and the limit of the durable matcher (rules-engine.md C.14)."""
 
@@ -35,25 +38,31 @@ class _Reading:
     places: dict[tuple[str, str], Span] = field(default_factory=dict)
 
 
-def load_rulebook(files: Sequence[tuple[str, bytes]]) -> tuple[Rulebook | None, tuple[Problem, ...]]:
+def load_rulebook(
+    files: Sequence[tuple[str, bytes]], footers: Collection[str] | None = FOOTERS
+) -> tuple[Rulebook | None, tuple[Problem, ...]]:
     """Read rule files. files: (path as problems show it, content); .../stores/<Store No.>/x.ini is that store's layer.
+    footers: the receipt templates that a rule may name; None = any, for a set that was checked when it was published.
 
     The rulebook is None where there is an error; warnings alone do not stop it.
     """
     read = [(store_of(path), read_ini(path, data)) for path, data in sorted(files)]
     found = Findings([p for _, ini in read for p in ini.problems])
-    shared = _read_layer([ini for store, ini in read if not store], None, found)
+    shared = _read_layer([ini for store, ini in read if not store], None, footers, found)
     layers = {}
     for store in sorted({store for store, _ in read if store}):
-        own = _read_layer([ini for name, ini in read if name == store], shared, found)
-        layers[store] = _layer(own, _content(files, store))
+        own = _read_layer([ini for name, ini in read if name == store], shared, footers, found)
+        layers[store] = _layer(own)
     _check_empty([ini for _, ini in read], found)
-    book = _book(shared, layers, _content(files, ""))
-    warn_of_ties(book.rules, found)
-    for store in layers:
-        more = Findings()
-        warn_of_ties(book.for_store(store).rules, more)
-        found.problems += [p for p in more.problems if p not in found.problems]
+    base = _layer(shared)
+    book = Rulebook(base.rules, base.stacks, base.texts, hash_of_files(files), layers)
+    for one in (book, *(book.for_store(store) for store in layers)):
+        if len(one.rules) <= MAX_RULES:  # above that it is an error, and comparing all with all takes too long
+            more = Findings()
+            review_rules(one.rules, one.stacks, more)
+            warn_of_ties(one.rules, more)
+            known = set(found.problems)
+            found.problems += [p for p in more.problems if p not in known]
     problems = _sourced([ini for _, ini in read], found.problems)
     return (None if has_errors(problems) else book), problems
 
@@ -65,7 +74,7 @@ def _check_empty(files: Sequence[IniFile], found: Findings) -> None:
         found.error(Span(path), "no-rules", "there is no rule in these files", "write a section with 'on' and 'then'")
         return
     for ini in empty:
-        found.warn(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
+        found.error(Span(ini.path), "empty-file", "the file holds no section", "write a rule, or take the file away")
 
 
 def store_of(path: str) -> str:
@@ -74,12 +83,16 @@ def store_of(path: str) -> str:
     return parts[-2].upper() if len(parts) >= 3 and parts[-3].casefold() == "stores" else ""
 
 
-def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Findings) -> _Reading:
+def _read_layer(
+    files: Sequence[IniFile], below: _Reading | None, footers: Collection[str] | None, found: Findings
+) -> _Reading:
     """The sections of one layer: facts first, then texts, then what uses them."""
     own = _Reading()
     sections: dict[str, list[tuple[str, Section]]] = {kind: [] for kind in (*KINDS, "")}
     for ini in files:
         for section in ini.sections:
+            if not _is_readable(section, len(own.places), found):
+                continue
             kind, name = _kind(section)
             if _is_named_once(kind, name, section, own, below, found):
                 sections[kind].append((name, section))
@@ -96,13 +109,25 @@ def _read_layer(files: Sequence[IniFile], below: _Reading | None, found: Finding
         if stack is not None:
             own.stacks[name] = stack
     for name, section in sections[""]:
-        rule = read_rule(section, facts, texts, found)
+        rule = read_rule(section, facts, texts, footers, found)
         if rule is not None:
             own.rules[name] = rule
     if len(own.rules) > MAX_RULES:
         last = list(own.rules.values())[MAX_RULES]
         found.error(last.span, "too-many", f"there are more than {MAX_RULES} rules", "take some away")
     return own
+
+
+def _is_readable(section: Section, before: int, found: Findings) -> bool:
+    """Whether there is room for it: a file that a program has filled by mistake is refused, not worked through."""
+    if len(section.entries) + len(section.conditions) > MAX_LINES:
+        message = f"[{section.name}] has more than {MAX_LINES} lines"
+        found.error(section.span, "too-many", message, "make several sections of it")
+        return False
+    if before == MAX_SECTIONS and not any(p.code == "too-many" for p in found.problems):
+        message = f"there are more than {MAX_SECTIONS} sections, and those from here on were not read"
+        found.error(section.span, "too-many", message, "take some away")
+    return before < MAX_SECTIONS
 
 
 def _kind(section: Section) -> tuple[str, str]:
@@ -150,19 +175,20 @@ def _check_replaces(kind: str, name: str, target: str, span: Span, below: _Readi
         found.error(span, "bad-replaces", message, did_you_mean(target, there))
 
 
-def _layer(own: _Reading, content: bytes) -> Layer:
-    return Layer(tuple(own.rules.values()), tuple(own.stacks.values()), own.texts, content)
+def _layer(own: _Reading) -> Layer:
+    return Layer(tuple(own.rules.values()), tuple(own.stacks.values()), own.texts)
 
 
-def _book(shared: _Reading, layers: Mapping[str, Layer], content: bytes) -> Rulebook:
-    base = _layer(shared, content)
-    return Rulebook(base.rules, base.stacks, base.texts, hash_of(content), layers, content)
+def name_of(path: str) -> str:
+    """A rule file's name within its folder: wallet.ini, or stores/S0001/own.ini."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    return "/".join(parts[-3:] if store_of(path) else parts[-1:])
 
 
-def _content(files: Sequence[tuple[str, bytes]], store: str) -> bytes:
-    """What the hash is made from: names without folders, so that it does not depend on where the files are."""
-    mine = [(PurePosixPath(path.replace("\\", "/")).name, data) for path, data in files if store_of(path) == store]
-    return b"".join(b"%d %s %d\n%s" % (len(n.encode()), n.encode(), len(d), d) for n, d in sorted(mine))
+def hash_of_files(files: Sequence[tuple[str, bytes]]) -> str:
+    """Names the content of these files, wherever they are."""
+    named = sorted((name_of(path).encode(), data) for path, data in files)
+    return hash_of(b"".join(b"%d %s %d\n%s" % (len(n), n, len(d), d) for n, d in named))
 
 
 def _sourced(files: Sequence[IniFile], problems: Sequence[Problem]) -> tuple[Problem, ...]:

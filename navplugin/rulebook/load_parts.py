@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from navplugin.core.inifile import Condition, Entry, Section
+from navplugin.core.inifile import CONDITION_WORDS, Condition, Entry, Section
 from navplugin.core.problems import Level, Problem, Span, did_you_mean, nearest
 from navplugin.rulebook.book import Mode, RuleCondition, Switch
-from navplugin.rulebook.facts.look import About, Fact
+from navplugin.rulebook.facts.look import About, Fact, Known
 from navplugin.rulebook.filters import Filter, FilterSyntaxError, FilterType, parse_filter
 
 SWITCH_KEYS = ("mode", "active from", "active until")
@@ -64,12 +64,18 @@ def require(section: Section, key: str, found: Findings, kind: str, example: str
 
 
 def read_conditions(
-    section: Section, facts: Mapping[str, Fact], about: About | None, found: Findings
+    section: Section,
+    facts: Mapping[str, Fact],
+    about: About | None,
+    found: Findings,
+    words: tuple[str, ...] = CONDITION_WORDS,
 ) -> tuple[RuleCondition, ...]:
-    """All conditions of a rule or stack. about: what its moment is asked for, None where the moment is not known."""
+    """The conditions that begin with these words. about: what its moment is asked for, None where it is not known."""
     out = []
     seen: set[tuple[str, str]] = set()
     for condition in section.conditions:
+        if condition.word not in words:
+            continue
         if (condition.word, condition.fact) in seen:
             hint = "join the filters with & in one line"
             message = f"'{condition.word} {condition.fact}' stands twice in this section"
@@ -85,20 +91,23 @@ def read_conditions(
             message = f"'{fact.caption}' is about one wallet discount, and this moment is asked for the sale"
             found.error(condition.fact_span, "fact-not-here", message, "use it on wallet, select or total")
             continue
-        read = read_filter(condition, fact.type, fact.options, found)
+        blank = fact.known is not Known.ALWAYS
+        read = read_filter(condition, fact.type, fact.options, found, may_be_blank=blank)
         if read is not None:
-            out.append(RuleCondition(fact, read, condition.word == "unless"))
+            out.append(RuleCondition(fact, read, condition.word == "unless", condition.filter_span))
     return tuple(out)
 
 
-def read_filter(condition: Condition, type: FilterType, options: tuple[str, ...], found: Findings) -> Filter | None:
+def read_filter(
+    condition: Condition, type: FilterType, options: tuple[str, ...], found: Findings, *, may_be_blank: bool = True
+) -> Filter | None:
     """The filter of a condition, with its problems at their place in the line."""
     if not condition.filter_text.strip():
         message = f"the filter behind '{condition.fact} is' is empty"
         found.error(condition.span, "empty-filter", message, "write '' for blank, or take the line out")
         return None
     try:
-        read, warnings = parse_filter(condition.filter_text, type, options)
+        read, warnings = parse_filter(condition.filter_text, type, options, may_be_blank=may_be_blank)
     except FilterSyntaxError as wrong:
         at = condition.filter_span
         span = Span(at.path, at.line, at.col + wrong.offset, max(1, wrong.length))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 from navplugin.core.inifile import Entry, Section
@@ -33,14 +33,20 @@ FOOTERS = ("wallet", "signup", "plain", "bilingual")
 _KEEP = re.compile(r"([a-z-]+)\s+([0-9]{1,3})")
 
 
-def read_rule(section: Section, facts: Mapping[str, Fact], texts: Mapping[str, Text], found: Findings) -> Rule | None:
-    """One rule; None where it cannot be used, with every problem of it found."""
+def read_rule(
+    section: Section,
+    facts: Mapping[str, Fact],
+    texts: Mapping[str, Text],
+    footers: Collection[str] | None,
+    found: Findings,
+) -> Rule | None:
+    """One rule; None where it cannot be used, with every problem of it found. footers: None = any name is taken."""
     check_keys(section, ("on", "then", "priority", "replaces", *SWITCH_KEYS), found, "a rule")
     check_words(section, ("if", "unless"), found, "a rule")
     moment = _moment(section, found)
     then = require(section, "then", found, "the rule", "then = report")
     conditions = read_conditions(section, facts, moment.about if moment else None, found)
-    calls = _calls(then, moment, texts, found) if then else ()
+    calls = _calls(then, moment, texts, footers, found) if then else ()
     priority = read_priority(section.get("priority"), found)
     switch = read_switch(section, found)
     if moment is None or not calls:
@@ -62,8 +68,10 @@ def _moment(section: Section, found: Findings) -> Moment | None:
     return moment
 
 
-def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found: Findings) -> tuple[Call, ...]:
-    calls = []
+def _calls(
+    then: Entry, moment: Moment | None, texts: Mapping[str, Text], footers: Collection[str] | None, found: Findings
+) -> tuple[Call, ...]:
+    calls: list[Call] = []
     at = 0
     for piece in then.value.split(","):
         lead = len(piece) - len(piece.lstrip())
@@ -71,13 +79,25 @@ def _calls(then: Entry, moment: Moment | None, texts: Mapping[str, Text], found:
             then.value_span.path, then.value_span.line, then.value_span.col + at + lead, len(piece.strip()) or 1
         )
         at += len(piece) + 1
-        call = _call(piece.strip(), span, moment, texts, found)
-        if call is not None:
-            calls.append(call)
+        call = _call(piece.strip(), span, moment, texts, footers, found)
+        if call is None:
+            continue
+        rival = next((c for c in calls if c.verb.slot and c.verb.slot == call.verb.slot), None)
+        if rival is not None:
+            message = f"'{rival.verb.name}' and '{call.verb.name}' of one rule exclude each other"
+            found.error(span, "verbs-exclude", message, "keep one of them, or make two rules")
+        calls.append(call)
     return tuple(calls)
 
 
-def _call(piece: str, span: Span, moment: Moment | None, texts: Mapping[str, Text], found: Findings) -> Call | None:
+def _call(
+    piece: str,
+    span: Span,
+    moment: Moment | None,
+    texts: Mapping[str, Text],
+    footers: Collection[str] | None,
+    found: Findings,
+) -> Call | None:
     name, _, word = piece.partition(" ")
     word = word.strip()
     verb = verbs.BY_NAME.get(name)
@@ -96,8 +116,9 @@ def _call(piece: str, span: Span, moment: Moment | None, texts: Mapping[str, Tex
         found.error(span, "bad-argument", f"'{name}' needs {verb.argument.value}", f"write '{name} NAME'")
         return None
     if verb.argument is Argument.TEMPLATE:
-        if word not in FOOTERS:
-            found.error(span, "unknown-template", f"no receipt template '{word}'", did_you_mean(word, FOOTERS))
+        if footers is not None and word not in footers:
+            hint = did_you_mean(word, tuple(footers))
+            found.error(span, "unknown-template", f"no receipt template '{word}'", hint)
             return None
         return Call(verb, word, "")
     if word:
@@ -130,16 +151,20 @@ def read_stack(
 ) -> Stack | None:
     """A stack; it can only be about wallet discounts: LS offers are stopped by their own Block settings."""
     check_keys(section, ("keep", "text", "replaces", *SWITCH_KEYS), found, "a stack")
-    check_words(section, ("among",), found, "a stack")
-    among = read_conditions(section, facts, None, found)
+    check_words(section, ("among", "if", "unless"), found, "a stack")
+    among = read_conditions(section, facts, None, found, ("among",))
+    conditions = read_conditions(section, facts, About.SALE, found, ("if", "unless"))
     for condition in section.conditions:
         fact = facts.get(condition.fact)
-        if fact is not None and fact.about is not About.DISCOUNT:
+        if condition.word == "among" and fact is not None and fact.about is not About.DISCOUNT:
             message = f"'{fact.caption}' says nothing of a wallet discount, and a stack can withhold nothing else"
             hint = "name the discounts by Coupon Code; a discount that LS gives by itself is stopped in NAV only"
             found.error(condition.fact_span, "stack-not-discounts", message, hint)
     entry = require(section, "keep", found, "the stack", "keep = first-chosen 1")
     match = _KEEP.fullmatch(entry.value) if entry else None
+    if match and match.group(1) in KEEPS and int(match.group(2)) == 0:
+        message = "a stack that keeps none offers nothing"
+        found.error(entry.value_span, "bad-value", message, "write no-wallet in a rule, or keep 1")  # type: ignore[union-attr]
     if entry and (match is None or match.group(1) not in KEEPS):
         hint = f"write {', '.join(k + ' N' for k in KEEPS)}"
         found.error(entry.value_span, "bad-value", f"'{entry.value}' is not a way to keep discounts", hint)
@@ -147,7 +172,7 @@ def read_stack(
     if text is not None and text.value not in texts:
         found.error(text.value_span, "unknown-text", f"no text '{text.value}'", did_you_mean(text.value, tuple(texts)))
     switch = read_switch(section, found)
-    if not section.conditions:
+    if all(condition.word != "among" for condition in section.conditions):
         found.error(section.span, "missing-key", f"the stack [{section.name}] has no 'among'",
                     "write 'among Coupon Code is *'")  # fmt: skip
     if match is None or match.group(1) not in KEEPS:
@@ -155,7 +180,7 @@ def read_stack(
     replaces = section.get("replaces")
     return Stack(
         name, section.span, among, match.group(1), int(match.group(2)),
-        text.value if text else "", switch, replaces.value if replaces else "",
+        text.value if text else "", switch, replaces.value if replaces else "", conditions,
     )  # fmt: skip
 
 

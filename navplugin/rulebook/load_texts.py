@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from navplugin.core.inifile import Entry, Section
 from navplugin.core.problems import Span, did_you_mean
 from navplugin.rulebook.facts.look import Fact
-from navplugin.rulebook.facts.made import METHODS, TABLES, Table, Where, make_fact
+from navplugin.rulebook.facts.made import METHODS, TABLES, Table, Where, make_fact, member_field
 from navplugin.rulebook.facts.texts import Part, Text
 from navplugin.rulebook.filters import FilterType
 from navplugin.rulebook.load_parts import Findings, check_keys, check_words, read_filter
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 _HOLE = re.compile(r"\{([^{}]*)\}")
+_MEMBER_FIELD = re.compile(r"member field\s+(\S.*)")
 _BREAK = re.compile(r"\s*\\\s*")
 
 
@@ -34,7 +35,7 @@ def read_text(section: Section, name: str, facts: Mapping[str, Fact], found: Fin
             languages[entry.key] = _parts(entry, facts, found)
     if not languages and not any(e.key != "replaces" for e in section.entries):
         found.error(section.span, "empty-text", f"the text '{name}' has no language", "write 'en = ...'")
-    return Text(name, languages)
+    return Text(name, languages, section.span)
 
 
 def _parts(entry: Entry, facts: Mapping[str, Fact], found: Findings) -> tuple[Part, ...]:
@@ -79,15 +80,18 @@ def _inside(entry: Entry, at: int, length: int) -> Span:
 
 def read_made_fact(section: Section, name: str, given: Mapping[str, Fact], found: Findings) -> Fact | None:
     """A fact that the administrator makes: `sum = Line Amount` with `where`."""
-    check_keys(section, METHODS, found, "a made fact")
-    check_words(section, ("where",), found, "a made fact")
+    own_field = section.get("from")
+    check_keys(section, ("from", "type") if own_field else (*METHODS, "from"), found, "a made fact")
+    check_words(section, () if own_field else ("where",), found, "a made fact")
     entries = [e for e in section.entries if e.key in METHODS]
     if name in given:
         found.error(section.span, "doubled-section", f"navplugin has a fact '{name}' already", "choose another name")
         return None
+    if own_field is not None:
+        return _member_field(section, name, own_field, found)
     if len(entries) != 1:
         if entries or not section.entries:
-            message = f"the fact '{name}' needs one of {', '.join(METHODS)}"
+            message = f"the fact '{name}' needs one of {', '.join(METHODS)}, from"
             found.error(section.span, "missing-key", message, "write for instance 'sum = Line Amount'")
         return None
     entry = entries[0]
@@ -96,6 +100,25 @@ def read_made_fact(section: Section, name: str, given: Mapping[str, Fact], found
         return None
     where = _where(section, table, found)
     return make_fact(name, entry.key, table, field, where)
+
+
+def _member_field(section: Section, name: str, entry: Entry, found: Findings) -> Fact | None:
+    """`from = member field Medical Card`, `type = boolean`."""
+    match = _MEMBER_FIELD.fullmatch(entry.value)
+    if match is None:
+        hint = "write 'from = member field NAME', with the name of the field on the member's page in NAV"
+        found.error(entry.value_span, "bad-value", f"'{entry.value}' is no field of the member", hint)
+        return None
+    typed = section.get("type")
+    if typed is None or typed.value not in set(FilterType):
+        span, kinds = typed.value_span if typed else section.span, tuple(FilterType)
+        if typed is None:
+            found.error(span, "missing-key", f"the fact '{name}' has no 'type'", f"write 'type = {kinds[-1]}'")
+        else:
+            message = f"'{typed.value}' is not a type"
+            found.error(span, "bad-value", message, did_you_mean(typed.value, kinds))
+        return None
+    return member_field(name, match.group(1), FilterType(typed.value))
 
 
 def _table(entry: Entry, found: Findings) -> tuple[Table | None, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from navplugin.core.problems import CODES
 from navplugin.rulebook.case_keys import KEY_DOCS
 from navplugin.rulebook.cases import EXPECTATIONS
+from navplugin.rulebook.examples import ELSEWHERE, EXAMPLES
 from navplugin.rulebook.facts import FACTS
 from navplugin.rulebook.facts.made import TABLES
 from navplugin.rulebook.facts.moments import MOMENTS
@@ -27,8 +28,11 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _facts() -> str:
-    rows = [(f"`{f.caption}`", f.type.value, f.about.value, f.doc + _options(f.options)) for f in FACTS]
-    return _table(("fact", "type", "about", "what it is"), rows)
+    rows = [
+        (f"`{f.caption}`", f.type.value, f.about.value, f.doc + _options(f.options), f.known.value, f.cost.value)
+        for f in FACTS
+    ]
+    return _table(("fact", "type", "about", "what it is", "known from", "cost"), rows)
 
 
 def _options(options: tuple[str, ...]) -> str:
@@ -64,7 +68,16 @@ def _expectations() -> str:
 
 
 def _codes() -> str:
-    return _table(("code", "what is wrong"), [(f"`{code}`", doc) for code, doc in CODES])
+    shown = {x.code: (_lines(x.wrong), _lines(x.right)) for x in EXAMPLES}
+    where = {code: (f"({place})", "") for code, place in ELSEWHERE.items()}
+    rows = [(f"`{code}`", doc, *{**where, **shown}.get(code, ("", ""))) for code, doc in CODES]
+    return _table(("code", "what is wrong", "wrong", "right"), rows)
+
+
+def _lines(text: str) -> str:
+    """Lines of a file in one cell; long ones are cut."""
+    lines = [line if len(line) <= 60 else f"{line[:40]} ..." for line in text.splitlines()]
+    return "<br>".join(f"`{line.strip()}`" if line.strip() == line else f"`{line}` (indented)" for line in lines)
 
 
 _TABLES: dict[str, Callable[[], str]] = {

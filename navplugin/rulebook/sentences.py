@@ -13,7 +13,7 @@ from typing import Any
 from navplugin.core.model import ConditionTrace, Decision, RuleTrace, Situation, Verdict, Want
 from navplugin.core.money import ZERO, show_money
 from navplugin.rulebook.facts.look import Look, Subject, Unknown, look_at
-from navplugin.rulebook.grants import why_no_offer, why_no_wallet
+from navplugin.rulebook.grants import GIVES_NOTHING, why_no_offer, why_no_wallet
 from navplugin.rulebook.verbs.base import GRANTS, PROMPTS, SALE, STATUS, Draft
 
 
@@ -172,7 +172,7 @@ def _because(code: str, want: Want, decision: Decision) -> str:
         (t for t in decision.trace if t.subject == code and t.acted and t.rule in (name, f"stack {name}")), None
     )
     if trace is None:
-        return ""
+        return f"({name})" if name.startswith(GIVES_NOTHING) else ""
     reasons = "; ".join(_reason(c) for c in trace.conditions)
     return f"(rule [{trace.rule}]: {reasons})" if reasons else f"([{trace.rule}])"
 
@@ -180,7 +180,10 @@ def _because(code: str, want: Want, decision: Decision) -> str:
 def _gives(subject: Subject, look: Look) -> str:
     percent = subject.value_kind == "percent"
     value = f"{subject.value.normalize():f} %" if percent else _money(subject.value, look)
-    return f"{value} off for {subject.points_cost.normalize():f} points"
+    cost = f"{value} off for {subject.points_cost.normalize():f} points"
+    given = look.at(subject).gives()
+    less = given is not None and ZERO < given.amount < subject.amount
+    return f"{cost}, on the sale as it is {_money(given.amount, look)}" if given is not None and less else cost
 
 
 def _money(amount: Decimal, look: Look) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from navplugin.core.model import RuleTrace, Verdict
+from navplugin.core.model import ConditionTrace, RuleTrace, Verdict
 from navplugin.rulebook.book import Mode, Rulebook, Stack
 from navplugin.rulebook.facts.look import Look, Subject
 from navplugin.rulebook.facts.texts import built_in, one_line
@@ -29,19 +29,22 @@ def apply_stacks(book: Rulebook, look: Look, draft: Draft) -> tuple[RuleTrace, .
 
 def _apply(stack: Stack, book: Rulebook, look: Look, draft: Draft) -> list[RuleTrace]:
     acts = stack.switch.mode is Mode.ON
+    holds, reasons = judge(stack.conditions, look)
+    if holds is Verdict.NO:  # what cannot be told limits: a limit is a forbidding thing
+        return [RuleTrace(f"stack {stack.name}", "stack", "", holds, False, reasons, _keeps(stack))]
     traces: list[RuleTrace] = []
     picks = [p for p in look.picks if p.coupon_code not in draft.withheld and _belongs(stack, look.at(p))]
     kept = keep(stack, picks)
     for pick in picks:
         if pick not in kept:
-            traces.append(_trace(stack, "select", pick, acts))
+            traces.append(_trace(stack, "select", pick, acts, reasons))
             if acts:
                 draft.withheld[pick.coupon_code] = (_sentence(stack, book, look.at(pick)), stack.name)
     for candidate in look.candidates:
         if candidate.pick is None and candidate.coupon_code not in draft.blocked:
             here = look.at(candidate)
             if _belongs(stack, here) and candidate not in keep(stack, [*picks, candidate]):
-                traces.append(_trace(stack, "wallet", candidate, acts))
+                traces.append(_trace(stack, "wallet", candidate, acts, reasons))
                 if acts:
                     draft.blocked[candidate.coupon_code] = (_sentence(stack, book, here), stack.name)
     return traces
@@ -69,6 +72,12 @@ def _sentence(stack: Stack, book: Rulebook, look: Look) -> str:
     return one_line(text.render(look), TEXT_LENGTH)
 
 
-def _trace(stack: Stack, moment: str, subject: Subject, acted: bool) -> RuleTrace:
-    note = f"keep = {stack.keep} {stack.count}" + ("" if acted else "; only watching")
-    return RuleTrace(f"stack {stack.name}", moment, subject.coupon_code, Verdict.YES, acted, note=note)
+def _trace(
+    stack: Stack, moment: str, subject: Subject, acted: bool, reasons: tuple[ConditionTrace, ...]
+) -> RuleTrace:
+    note = _keeps(stack) + ("" if acted else "; only watching")
+    return RuleTrace(f"stack {stack.name}", moment, subject.coupon_code, Verdict.YES, acted, reasons, note)
+
+
+def _keeps(stack: Stack) -> str:
+    return f"keep = {stack.keep} {stack.count}"

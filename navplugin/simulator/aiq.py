@@ -18,6 +18,10 @@ from typing import Any
 from navplugin.simulator.state import State
 
 SETTINGS = "aiq.settings"
+PINS, ACCRUED = "aiq.pins", "aiq.accrued"
+ACCRUAL_SECONDS = 24 * 3600
+_ALWAYS = ("id", "posDiscountID", "name", "redemptionURL", "pointsDeduction")
+PIN_TRIES, PIN_SECONDS = 3, 600
 DEFAULTS: dict[str, Any] = {
     "key": "demo-key",
     "uid": "1234",
@@ -29,6 +33,10 @@ DEFAULTS: dict[str, Any] = {
     "listing_shows_reference": True,
     "transaction_id": "optional",  # or "required", "refused"
     "source_honoured": True,
+    "pin": "wallet",  # or "contact-wallet", "off": which pair of PIN calls answers
+    "extra_fields": False,  # True: answers bear fields that nobody documented
+    "bare": False,  # True: optional fields are left out
+    "calls_per_second": 0,  # more are answered with 429 and Retry-After; 0 = no limit
     "refund": False,  # True: the refund address answers
     "stores": [],
 }
@@ -61,12 +69,14 @@ class Aiq:
         if persona is None:
             return None
         shown = {name: bool(persona.get(name)) for name in ("loyalty", "smsOptIn", "emailOptIn")}
-        return {"contactID": persona["contactID"], **shown}
+        if self.settings["bare"]:
+            return {"loyalty": shown["loyalty"]}
+        more = {"tierLevel": 2, "somethingNew": [None]} if self.settings["extra_fields"] else {}
+        return {"contactID": persona["contactID"], **shown, **more}
 
     def search(self, text: str, start: int, limit: int) -> Thing:
         """The personas listing; `results` is null when nothing fits."""
-        wanted = text.strip().strip('"').removeprefix("email:").casefold()
-        found = [_listed(p) for p in self._personas() if not wanted or wanted in _searched(p)]
+        found = [_listed(p) for p in self._personas() if _fits(p, text)]
         page = found[start : start + limit]
         return {"results": page or None, "start": start, "total": len(found), "limit": limit, "size": len(page)}
 
@@ -96,6 +106,7 @@ class Aiq:
 
     def wallet(self, phone: str, email: str, base: str) -> Thing | None:
         """Balance and discounts; None when unknown. Phone wins over e-mail. `base`: address for redemptionURL."""
+        self._accrue()
         persona = self._find(phone=phone) if phone else self._find(email=email)
         if persona is None:
             return None
@@ -106,12 +117,48 @@ class Aiq:
             for template in self._templates()
             if not self._spent(template, persona["contactID"])
         ]
-        return {
+        if settings["bare"]:
+            templates = [{name: one.get(name) for name in _ALWAYS} for one in templates]
+            return {"loyaltyPoints": points, "discountTemplates": templates}
+        found = {
             "loyaltyPoints": str(points) if settings["points_as_text"] else points,
             "hidePointsInWallet": bool(settings["points_hidden"]),
             "discountTemplates": templates,
             "contactID": persona["contactID"],
         }
+        if settings["extra_fields"]:
+            found |= {"audiences": [{"name": "VIP"}], "somethingNew": {"deep": [1, None, True]}}
+            found["discountTemplates"] = [{**one, "cooldown": None, "minSpend": "?"} for one in templates]
+        return found
+
+    def send_pin(self, phone: str, email: str) -> None:
+        """A new PIN for the person, by text message. AiqError 404 for an unknown contact."""
+        with self._state.transaction():
+            persona = self._find(phone=phone) if phone else self._find(email=email)
+            if persona is None:
+                raise AiqError(404, "Contact not found")
+            pins: Thing = self._state.doc(PINS, {})
+            sent = pins.get(persona["contactID"], {}).get("sent", 0) + 1
+            pins[persona["contactID"]] = {
+                "code": f"{(sum(map(ord, persona['contactID'])) * 7919 + sent * 613) % 9000 + 1000}", "tries": 0,
+                "sent": sent, "at": int(self._state.now().timestamp()),
+            }  # fmt: skip
+            self._state.set_doc(PINS, pins)
+
+    def open_wallet(self, phone: str, email: str, code: str, base: str) -> Thing | None:
+        """The wallet behind a PIN. AiqError 400 for a wrong one, one older than 10 min, or the fourth try."""
+        with self._state.transaction():
+            persona = self._find(phone=phone) if phone else self._find(email=email)
+            pins: Thing = self._state.doc(PINS, {})
+            pin = pins.get(persona["contactID"]) if persona else None
+            fresh = pin is not None and int(self._state.now().timestamp()) - pin["at"] <= PIN_SECONDS
+            right = pin is not None and fresh and pin["tries"] < PIN_TRIES and pin["code"] == code
+            if pin is not None and not right:
+                pin["tries"] += 1
+                self._state.set_doc(PINS, pins)
+        if not right:
+            raise AiqError(400, "Invalid code")
+        return self.wallet(phone, email, base)
 
     def redeem(self, discount_id: str, token: str, reference: str) -> Thing:
         """Deduct the points now. AiqError 404 unknown address, 409 used up, 400 not possible; then nothing happened."""
@@ -168,9 +215,30 @@ class Aiq:
 
     def feed(self, kind: str, body: Any) -> None:
         """Take sales, members or items. They are kept, and give no points before AIQ has worked on them."""
+        at = int(self._state.now().timestamp())
         with self._state.transaction():
             for one in body if isinstance(body, list) else [body]:
-                self._append("aiq.feeds", {"kind": kind, "body": one})
+                self._append("aiq.feeds", {"kind": kind, "body": one, "at": at})
+
+    def _accrue(self) -> None:
+        """A point for each unit of a sale that was fed a day ago, once for each `pos_id`: how much is ours, how late is
+        AIQ's (aiq-api.md 10.2)."""
+        due = int(self._state.now().timestamp()) - ACCRUAL_SECONDS
+        with self._state.transaction():
+            feeds: list[Thing] = self._state.doc("aiq.feeds", [])
+            done: list[str] = self._state.doc(ACCRUED, [])
+            for feed in feeds:
+                visit = feed["body"].get("visit", {}) if feed["kind"] == "sale" else {}
+                number = str(visit.get("pos_id") or "")
+                if not number or number in done or feed["at"] > due:
+                    continue
+                done.append(number)
+                member = feed["body"].get("member") or {}
+                persona = self._find(str(member.get("mobilePhone") or ""), str(member.get("email") or ""))
+                if persona is not None:
+                    total = number_of(visit.get("transaction_total"))
+                    self._move(persona["contactID"], total, used=Decimal(0))
+            self._state.set_doc(ACCRUED, done)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 
@@ -184,7 +252,7 @@ class Aiq:
             persona[name] = value or persona.get(name, "")
         persona["loyalty"] = wanted or bool(persona.get("loyalty"))
         for sent, kept in (("smsoptin", "smsOptIn"), ("emailOptIn", "emailOptIn")):
-            if sent in body:
+            if sent in body and not persona.get("optedOut"):  # who opted out is not opted in again
                 persona[kept] = bool(body[sent])
 
     def _offered(self, template: Thing, contact_id: str, base: str) -> Thing:
@@ -257,6 +325,14 @@ def number(value: Any) -> Decimal:
         raise AiqError(500, f"'{value}' in the simulated world is not a number") from wrong
 
 
+def number_of(value: Any) -> Decimal:
+    """A number of a feed, 0 for what is none."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+
+
 def _first(things: list[Thing], test: Callable[[Thing], bool]) -> Thing | None:
     return next((one for one in things if test(one)), None)
 
@@ -267,6 +343,16 @@ def _phone(persona: Thing) -> str:
 
 def _email(value: Any) -> str:
     return str(value or "").strip().casefold()
+
+
+def _fits(persona: Thing, search: str) -> bool:
+    """The words of aiq-api.md 3.2, all of which must fit; that they may be combined is assumed."""
+    words = search.split()
+    kinds = {"is:member": bool(persona.get("loyalty")), "not:member": not persona.get("loyalty")}
+    if not all(kinds.get(word, True) for word in words):
+        return False
+    wanted = " ".join(word for word in words if word not in kinds).strip('"').removeprefix("email:").casefold()
+    return not wanted or wanted in _searched(persona)
 
 
 def _searched(persona: Thing) -> str:

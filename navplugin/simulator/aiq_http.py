@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -60,6 +61,8 @@ class AiqFace:
     def answer(self, call: Call) -> Answer:
         """The answer to one call; refusals are answers too."""
         settings = self.aiq.settings
+        if self._too_many(settings["calls_per_second"]):
+            return _refusal(429, "Too many requests", {"retry-after": "1"})
         try:
             with self._state.transaction():
                 data = self._data(call, settings)
@@ -69,6 +72,14 @@ class AiqFace:
             return _refusal(400, "The body is not valid JSON")
         body = {"success": True, "code": 200, "data": data} if settings["envelope"] else {"data": data}
         return answer_json(200, body)
+
+    def _too_many(self, limit: int) -> bool:
+        """Whether this second has had its calls, this one among them."""
+        if not limit:
+            return False
+        since = self._state.now() - timedelta(seconds=1)
+        recent = [one for one in self._state.doc(CALLS, [])[-100:] if one["at"] > since]
+        return len(recent) > limit
 
     def _data(self, call: Call, settings: Mapping[str, Any]) -> Any:
         if not hmac.compare_digest(call.headers.get("x-apikey", "").encode(), str(settings["key"]).encode()):
@@ -105,6 +116,18 @@ def _wallet(face: AiqFace, call: Call, parts: Parts) -> Any:
     if not phone and not email:
         raise AiqError(400, "phone or email is required")
     return face.known(face.aiq.wallet(phone, email, call.base))
+
+
+def _pin(face: AiqFace, call: Call, parts: Parts) -> Any:
+    wanted = {"wallet": "", "contact-wallet": "contact/"}.get(face.aiq.settings["pin"])
+    if wanted is None or parts["contact"] != wanted:
+        raise AiqError(404, "Not found")
+    body = _object(call)
+    phone, email = str(body.get("phone") or ""), str(body.get("email") or "")
+    if parts["step"] == "verify":
+        face.aiq.send_pin(phone, email)
+        return {}
+    return face.aiq.open_wallet(phone, email, str(body.get("code") or ""), call.base)
 
 
 def _personas(face: AiqFace, call: Call, parts: Parts) -> Any:
@@ -150,6 +173,7 @@ _ROUTES = (
     _at("lookup", "GET POST", "/api/v2/loyalty/lookup/(?P<pii>[^/]+)", _look_up),
     _at("signup", "POST", "/api/v2/loyalty", _sign_up),
     _at("wallet", "POST", "/api/v2/wallet", _wallet),
+    _at("pin", "POST", "/api/v2/(?P<step>verify|view)/(?P<contact>contact/)?wallet", _pin),
     _at("personas", "GET", f"{_V1}/piis/{_UID}", _personas),
     _at("personas", "GET", f"{_V1}/piis/{_UID}/(?P<contact>[^/]+)", _persona),
     _at("redeem", "PUT",
@@ -184,5 +208,6 @@ def _number(options: Mapping[str, str], name: str, usual: int) -> int:
     return int(text)
 
 
-def _refusal(status: int, message: str) -> Answer:
-    return answer_json(status, {"success": False, "code": status, "errors": [{"message": message}]})
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = {"success": False, "code": status, "errors": [{"message": message}]}
+    return answer_json(status, body, dict(headers or {}))

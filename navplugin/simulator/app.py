@@ -24,7 +24,7 @@ import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -184,12 +184,16 @@ class _Face:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         raw = scope.get("raw_path") or scope["path"].encode()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # the caller was killed in the middle of its request: nothing has reached us
         call = Call(
             method=request.method,
             path=raw.decode("ascii", "replace"),
             query=scope["query_string"].decode("ascii", "replace"),
             headers=dict(request.headers.items()),
-            body=await request.body(),
+            body=body,
             base=f"{request.url.scheme}://{request.url.netloc}",
             connection=scope["state"]["connection"],
         )

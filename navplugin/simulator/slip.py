@@ -84,7 +84,7 @@ def _footer_lines(rows: Iterable[Row]) -> list[str]:
     lines = []
     for row in rows:
         if row["Kind"] == "Text":
-            lines.append(_aligned(row["Text"], row["Align"]))
+            lines.append(_aligned(" ".join(row["Text"]) if row["Wide"] else row["Text"], row["Align"]))
         elif row["Kind"] == "Separator":
             lines.append(row["Text"] or "-" * WIDTH)
         elif row["Text"]:

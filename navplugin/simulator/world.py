@@ -5,8 +5,8 @@ A world is a JSON object; a key that is missing is taken from the sample world. 
 retail_category, no_discount} and `disc_offers` {no, percent, items, priority, block_total_discount} are the till's own
 records. `members`, `offers`, `periods` and `setup` hold rows of AIQ_Members, AIQ_TotalDiscountOffers (with `items` and
 `benefits`), AIQ_ValidationPeriods and AIQ_Setup under their OData names; each coupon code of an offer gets its enabled
-store coupon. `personas` and `discounts` are AIQ's records (`simulator.aiq`). `settings` {nav, aiq, till}: switches of the three; those of NAV
-stand in `simulator.nav_settings`, and `GET /_sim/help` prints them.
+store coupon. `personas` and `discounts` are AIQ's records (`simulator.aiq`). `settings` {nav, aiq, till}: switches of
+the three; those of NAV stand in `simulator.nav_settings`, and `GET /_sim/help` prints them.
 Amounts may be text or numbers, dates are text (2000-01-31).
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -19,96 +19,30 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from navplugin.core.model import Claim, LoyaltyStatus, Member, Wallet, WalletDiscount
+from navplugin.core.model import LoyaltyStatus, Member
 from navplugin.core.ports import Contact, LoyaltyProvider, Signup
 from navplugin.loyalty import AiqProvider
 from navplugin.loyalty.aiq_http import AiqHttp
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
+from tests.contracts.aiq_site import (
+    ANA,
+    CLAIM,
+    StateClock,
+    aiq,
+    calls,
+    discount,
+    points,
+    provider,
+    redeemed,
+    running,
+    server,
+    state,
+    switch,
+    wallet_of,
+)
 
-PHONE = "5550001111"
-ANA = Contact(PHONE, "ana@example.com")
-CLAIM = Claim("C", "S1", "R1", "g", "AP0004", 1, "M1", "77", "TD1", Decimal(100), Decimal(10))
-
-
-class StateClock:
-    """The simulated time."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def now(self) -> Any:
-        """Aware UTC time."""
-        return self._state.now()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[State, Server]]:
-    state = State(tmp_path_factory.mktemp("aiq"))
-    server = Server(state)
-    server.start()
-    yield state, server
-    server.stop()
-    state.close()
-
-
-@pytest.fixture
-def server(running: tuple[State, Server]) -> Server:
-    return running[1]
-
-
-@pytest.fixture
-def state(running: tuple[State, Server]) -> State:
-    found, server = running
-    server.faults.clear()
-    found.reset()
-    found.set_doc("aiq.personas", [
-        {"contactID": "c1", "mobilePhone": PHONE, "email": "ana@example.com", "points": Decimal("250.5"),
-         "loyalty": True},
-        {"contactID": "c2", "email": "bo@example.com", "points": 0, "loyalty": False},
-    ])  # fmt: skip
-    found.set_doc("aiq.templates", [
-        {"id": "77", "posDiscountID": "ap0004 ", "name": "Ten off", "pointsDeduction": 100, "dollarValue": 10,
-         "reusable": True},
-        {"id": "78", "posDiscountID": "AP0005", "name": "Once", "pointsDeduction": Decimal("50.5")},
-        {"id": "79", "posDiscountID": "", "name": "Unmapped", "pointsDeduction": 1},
-    ])  # fmt: skip
-    return found
-
-
-def provider(server: Server, state: State, **settings: Any) -> AiqProvider:
-    return AiqProvider(server.url, "1234", "demo-key", clock=StateClock(state), **{"deadline": 10.0, **settings})
-
-
-@pytest.fixture
-def aiq(server: Server, state: State) -> LoyaltyProvider:
-    return provider(server, state)
-
-
-def wallet_of(aiq: LoyaltyProvider, contact: Contact = ANA) -> Wallet:
-    wallet = aiq.fetch_wallet(contact)
-    assert wallet is not None
-    return wallet
-
-
-def discount(aiq: LoyaltyProvider, discount_id: str = "77") -> WalletDiscount:
-    return next(d for d in wallet_of(aiq).discounts if d.discount_id == discount_id)
-
-
-def redeemed(state: State) -> list[str]:
-    return [one["reference"] for one in state.doc("aiq.redemptions", [])]
-
-
-def calls(state: State, kind: str) -> int:
-    return sum(1 for one in state.doc("aiq.calls", []) if one["kind"] == kind)
-
-
-def points(state: State) -> Decimal:
-    return Decimal(state.doc("aiq.personas")[0]["points"])
-
-
-def switch(state: State, **settings: Any) -> None:
-    state.set_doc("aiq.settings", settings)
+__all__ = ["aiq", "running", "server", "state"]
 
 
 def test_a_member_of_nav_is_found_as_a_member_of_aiq(aiq: LoyaltyProvider) -> None:
@@ -159,22 +93,21 @@ def test_a_signup_makes_a_loyalty_member_with_its_source(state: State, aiq: Loya
 
 def test_a_redemption_takes_the_points_and_can_be_found(state: State, aiq: LoyaltyProvider) -> None:
     since = state.now() - timedelta(minutes=5)
-    assert aiq.find_redemption("c1", "77", "R/1", since) is None
+    assert aiq.find_redemptions("c1", "77", "R/1", since) == ()
     number = aiq.send_redemption(discount(aiq), "R/1")
     assert number == state.doc("aiq.redemptions")[0]["id"]
     assert (redeemed(state), points(state)) == (["R/1"], Decimal("150.5"))
-    found = aiq.find_redemption("c1", "77", "R/1", since)
-    assert found is not None
+    (found,) = aiq.find_redemptions("c1", "77", "R/1", since)
     assert (found.points, found.contact_id) == (Decimal(100), "c1")
-    assert aiq.find_redemption("c1", "77", "R/2", since) is None
-    assert aiq.find_redemption("c1", "78", "R/1", since) is None
+    assert aiq.find_redemptions("c1", "77", "R/2", since) == ()
+    assert aiq.find_redemptions("c1", "78", "R/1", since) == ()
 
 
 def test_a_listing_without_references_never_says_none(state: State, aiq: LoyaltyProvider) -> None:
     aiq.send_redemption(discount(aiq), "R1")
     switch(state, listing_shows_reference=False)
     with pytest.raises(ProtocolError, match="blind"):
-        aiq.find_redemption("c1", "77", "R1", state.now() - timedelta(minutes=5))
+        aiq.find_redemptions("c1", "77", "R1", state.now() - timedelta(minutes=5))
 
 
 @pytest.mark.parametrize(("rule", "append", "works"), [
@@ -210,7 +143,7 @@ def test_a_refund_by_aiqs_address_gives_points_and_single_use_back(state: State,
     claim = replace(CLAIM, discount_id="78")
     aiq.send_refund(claim, "c1")
     assert points(state) == Decimal("250.5")
-    assert aiq.find_redemption("c1", "78", "R1", state.now() - timedelta(minutes=5)) is None
+    assert aiq.find_redemptions("c1", "78", "R1", state.now() - timedelta(minutes=5)) == ()
     assert discount(aiq, "78").available
     with pytest.raises(Refused, match="Already refunded"):
         aiq.send_refund(claim, "c1")
@@ -284,8 +217,8 @@ def test_a_late_redemption_is_found_by_the_next_but_one_look(
     server.faults.add({"call": "aiq.redeem", "fault": "late"})
     with pytest.raises(UnknownOutcome):
         aiq.send_redemption(chosen, "R1")
-    assert aiq.find_redemption("c1", "77", "R1", since) is None
-    assert aiq.find_redemption("c1", "77", "R1", since) is not None
+    assert aiq.find_redemptions("c1", "77", "R1", since) == ()
+    assert len(aiq.find_redemptions("c1", "77", "R1", since)) == 1
 
 
 @pytest.mark.parametrize(("fault", "kind", "taken"), OUTCOMES)
@@ -318,11 +251,12 @@ def test_each_fault_of_a_refund_and_a_signup_has_the_same_outcome(
 def test_each_fault_of_a_read_has_its_error(
     state: State, server: Server, aiq: LoyaltyProvider, call: str, fault: str, kind: type[NavpluginError]
 ) -> None:
-    server.faults.add({"call": f"aiq.{call}", "fault": fault, "times": -1})
+    for one in (call, "personas") if call == "lookup" else (call,):
+        server.faults.add({"call": f"aiq.{one}", "fault": fault, "times": -1})
     reads: dict[str, Callable[[], object]] = {
         "wallet": lambda: aiq.fetch_wallet(ANA),
         "lookup": lambda: aiq.fetch_status(ANA),
-        "redemptions": lambda: aiq.find_redemption("c1", "77", "R1", state.now()),
+        "redemptions": lambda: aiq.find_redemptions("c1", "77", "R1", state.now()),
     }
     with pytest.raises(NavpluginError) as caught:
         reads[call]()

@@ -1,77 +1,75 @@
-"""The worker killed at random moments of a sale, started again, killed again: the end is the same."""
+"""A short run of the kills, for every commit; `python -m tests.crash --kills 200` is the long one.
+
+The simulated NAV and AIQ stand in this process, the workers in processes of their own; the other side's own counters
+judge.
+"""
 
 from __future__ import annotations
 
-import random
-import threading
+import sqlite3
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from navplugin.demo.play import Play, Story
-from navplugin.demo.stage import PATIENCE_SECONDS, Stage, set_stage
-from navplugin.demo.stories import redeem
+from navplugin.core.model import Claim, Points
+from navplugin.ledger import SqlLedger
+from tests.conftest import ScriptedClock
+from tests.crash.run import MODES, SCENARIOS, Verdict, as_version_1, judge, run_scenario
 
-MOMENTS = 10
+KILLS = 6
 SEED = 20261124
 
 
-def requests_seen(stage: Stage) -> int:
-    """How many requests the worker has sent to NAV and AIQ so far."""
-    state = stage.simulator
-    return sum(state.doc("nav.requests", {}).values()) + len(state.doc("aiq.calls", []))
-
-
-def play_c(stage: Stage) -> dict[str, Any]:
-    """Story (c) to its end, and what remains of it on the other side."""
-    story = Story("c", "killed")
-    redeem(Play(stage, story, "P0001", lambda step: None))
-    assert story.ok, [(s.title, s.expected, s.seen) for s in story.steps if not s.ok] or (story.expected, story.seen)
-    state = stage.state()
-    claims = stage.navplugin("ledger", "list", "--state", str(stage.folder / "navplugin.db"))
-    return {
-        "redemptions": [(r["discount_id"], r["points"], r["refunded"]) for r in state["aiq"]["redemptions"]],
-        "points": [p["points"] for p in state["aiq"]["personas"]],
-        "discounts": sorted((d["Offer_No"], d["Discount_Amount"]) for d in state["sales"][0]["discounts"]),
-        "footer": [c["Information"] for c in state["sales"][0]["infocodes"] if c["Infocode"] == "AIQFOOTER"],
-        "grants": sorted((r["Coupon_Code"], r["Status"]) for r in state["staged"]["AIQ_POSTotalDiscountOfferLines"]),
-        "claims": [(c["coupon_code"], c["generation"], c["points"], c["end"]) for c in claims],
-    }
-
-
-def kill_at(stage: Stage, moment: int, stop: threading.Event) -> None:
-    """SIGKILL (TerminateProcess on Windows) once the worker has sent so many requests; then start another one."""
-    begun = requests_seen(stage)
-    stage.simulator.wait_until(lambda: stop.is_set() or requests_seen(stage) - begun >= moment, PATIENCE_SECONDS)
-    stage.worker.kill()
-    stage.worker.wait()
-    stage.start_worker()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
-    """The end of the story without a kill, and how many requests it took."""
-    with set_stage(tmp_path_factory.mktemp("calm")) as stage:
-        begun = requests_seen(stage)
-        end = play_c(stage)
-        return end, requests_seen(stage) - begun
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("run", range(MOMENTS))
-def test_a_worker_killed_at_a_random_moment_of_a_sale_changes_nothing(
-    run: int, undisturbed: tuple[dict[str, Any], int], tmp_path: Path
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_worker_killed_at_random_moments_doubles_and_loses_nothing(scenario: str, tmp_path: Path) -> None:
+    mode = MODES[SCENARIOS.index(scenario) % len(MODES)]
+    verdict = run_scenario(tmp_path / "run", scenario, KILLS, SEED, mode)
+    print(verdict.line())
+    assert verdict.ok, verdict
+    assert verdict.kills >= KILLS
+    assert verdict.sales
+
+
+def test_a_ledger_of_the_version_before_is_brought_up_with_claims_in_flight(
+    tmp_path: Path, clock: ScriptedClock
 ) -> None:
-    end, requests = undisturbed
-    moment = random.Random(SEED + run).randint(1, requests)
-    with set_stage(tmp_path) as stage:
-        stage.may_die = True
-        stop = threading.Event()
-        killer = threading.Thread(target=kill_at, args=(stage, moment, stop))
-        killer.start()
-        try:
-            assert play_c(stage) == end, f"killed after request {moment} of {requests}"
-        finally:
-            stop.set()
-            killer.join()
+    claim = Claim("C", "S1", "R1", "g", "AP0004", 1, "M1", "77", "TD1", Decimal(100), Decimal(10))
+    ledger = SqlLedger(tmp_path / "l.db")
+    ledger.take_watch("C", "old", clock.now())
+    ledger.open_claim(claim, None, clock.now())
+    ledger.save_claim(claim, replace(claim, points=Points.SENT, not_before=clock.now()), "sent", clock.now())
+    ledger.close()
+    as_version_1(tmp_path / "l.db")
+    ledger = SqlLedger(tmp_path / "l.db")
+    (there,) = ledger.list_claims()
+    assert there == replace(claim, points=Points.SENT, not_before=clock.now())
+    assert [step["move"] for step in ledger.history(claim.key)] == ["open", "sent"]
+    ledger.close()
+    raw = sqlite3.connect(tmp_path / "l.db")
+    assert raw.execute("SELECT value FROM meta WHERE name = 'version'").fetchone() == ("2",)
+    raw.close()
+
+
+def _sale(**more: object) -> dict[str, object]:
+    usual = {"Receipt_No": "R1", "Entry_Status": " ", "Sale_Is_Return_Sale": False, "Refund_Receipt_No": "",
+             "discounts": [{"Offer_No": "TDO0004"}]}  # fmt: skip
+    return {**usual, **more}
+
+
+@pytest.mark.parametrize(
+    ("sale", "redemptions", "doubled", "missing"),
+    [
+        (_sale(), 1, 0, 0), (_sale(), 0, 0, 1), (_sale(), 2, 1, 0), (_sale(discounts=[]), 1, 1, 0),
+        (_sale(Entry_Status="Voided"), 1, 1, 0), (_sale(Entry_Status="Voided"), 0, 0, 0),
+    ],
+)  # fmt: skip
+def test_the_judge_of_the_crash_runs_can_say_no(
+    sale: dict[str, object], redemptions: int, doubled: int, missing: int
+) -> None:
+    one = {"reference": "R1", "discount_id": "9004", "refunded": False}
+    verdict = Verdict("", "posted")
+    judge({"sales": [sale], "aiq": {"redemptions": [one] * redemptions, "calls": []}}, verdict)
+    assert (len(verdict.doubled), len(verdict.missing)) == (doubled, missing)

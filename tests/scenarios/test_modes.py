@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +39,17 @@ def test_a_sale_takes_the_points_once(stage: Stage) -> None:
 def test_a_voided_sale_leaves_the_points_where_they_were(stage: Stage) -> None:
     story = play(stage, void, "d")
     assert story.ok, (faults(story), story.expected, story.seen)
+
+
+def test_without_personal_data_points_are_taken_and_given_back_all_the_same(tmp_path: Path) -> None:
+    changes = {
+        "redeem-at": "total",
+        "refund": "endpoint\npersonal-data = hash\nhash-key = env:NAVPLUGIN_DEMO_KEY",
+    }
+    with set_stage(tmp_path, changes=changes) as stage:
+        for act, letter in ((redeem, "f"), (void, "d")):
+            story = play(stage, act, letter)
+            assert story.ok, (faults(story), story.expected, story.seen)
+        said = b"".join(p.read_bytes() for p in tmp_path.glob("navplugin.db*"))
+    for person in (b"M1003", b"M1004", b"contact-1003", b"5550101003"):
+        assert person not in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,9 @@ from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State, _Stored
-from navplugin.simulator.world import load_world
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    """What NAV and AIQ hold: the demo's world."""
-    opened = State(tmp_path / "simulator")
-    load_world(opened, None)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    """NAV and AIQ."""
-    one = Server(state)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -308,7 +289,9 @@ def test_a_row_that_nav_refuses_holds_up_no_other_and_fills_no_ledger(server: Se
     no = {"call": "nav.POST AIQ_POSStatus", "fault": 400, "code": "Application_DialogException", "times": -1}
     sim(server, "POST", "/faults", no)
     sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+    clock = ScriptedClock(datetime.now(UTC))
     with wire(site, lambda _: False) as watch:
+        watch.worker.clock = clock
         watch.once()
         for _ in range(20):
             assert watch.worker.tick().again == 1, "it stays due"
@@ -318,7 +301,7 @@ def test_a_row_that_nav_refuses_holds_up_no_other_and_fills_no_ledger(server: Se
         assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSTotalDiscountOfferLines"]) == 3
         assert tries == 1
         sim(server, "DELETE", "/faults")
-        watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(seconds=31))
+        clock.advance(seconds=31)
         watch.once()
     assert len(sim(server, "GET", "/state")["staged"]["AIQ_POSStatus"]) == 1
 

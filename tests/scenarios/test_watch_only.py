@@ -15,9 +15,9 @@ from navplugin.simulator.state import State
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
-from tests.scenarios.test_watch import server, sim, site, state
+from tests.scenarios.test_watch import sim, site
 
-__all__ = ["server", "site", "state"]
+__all__ = ["site"]
 
 
 def press(server: Server, key: str, **more: Any) -> Any:

@@ -88,7 +88,8 @@ def _offer(random: Random, number: int) -> dict[str, Any]:
         "No": f"T{number}", "Coupon_Code": f"AP{number}" if random.random() < 0.85 else "", "Description": "off",
         "Priority": random.randint(0, 2), "Amount_to_Trigger": random.choice([0, 0, 10, 75]),
         "Maximum_Discount_Amount": random.choice([0, 0, 0, "7.77", 20]),
-        "Block_Total_Discount_Offer": random.random() < 0.2, "Price_Group": random.choice(["", "", "", "ALL", "S0001", "S0001", "", "X"]),
+        "Block_Total_Discount_Offer": random.random() < 0.2,
+        "Price_Group": random.choice(["", "", "", "ALL", "S0001", "S0001", "", "X"]),
         "Validation_Period_ID": random.choice(["", "", "", "", "MAY", "FRIDAY", "NIGHT", "ALWAYS"]),
         "Status": "Enabled" if random.random() < 0.95 else "Disabled", "items": lines, **member,
         "benefits": [

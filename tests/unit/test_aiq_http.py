@@ -46,7 +46,8 @@ def make(script: Script, clock: ScriptedClock) -> Iterator[Any]:
     session.trust_env = False
 
     def provider(**settings: Any) -> AiqProvider:
-        return AiqProvider(script.url, "1234", KEY, clock=clock, session=session, **{"deadline": 5.0, **settings})
+        ours: dict[str, Any] = {"deadline": 5.0, "pause": lambda _: None, **settings}
+        return AiqProvider(script.url, "1234", KEY, clock=clock, session=session, **ours)
 
     yield provider
     session.close()
@@ -249,7 +250,7 @@ def test_a_listing_in_pages_is_read_to_its_end(aiq: AiqProvider, script: Script,
         reply(200, {"data": {"results": [row, row], "total": 3}}),
         reply(200, {"data": {"results": [{**row, "reference": "R1"}], "total": 3}}),
     ]
-    found = aiq.find_redemption("c1", "77", "R1", clock.at)
+    (found,) = aiq.find_redemptions("c1", "77", "R1", clock.at)
     assert found is not None
     start = int(clock.at.timestamp())
     assert script.sent[0].target == f"/api/v1.1/redemptions/1234/{start}/{start + 300}"
@@ -258,7 +259,7 @@ def test_a_listing_in_pages_is_read_to_its_end(aiq: AiqProvider, script: Script,
 
 def test_without_our_number_no_redemption_can_be_looked_for(make: Any, script: Script, clock: ScriptedClock) -> None:
     with pytest.raises(Misconfigured, match="append-reference"):
-        make(append_reference=False).find_redemption("c1", "77", "R1", clock.at)
+        make(append_reference=False).find_redemptions("c1", "77", "R1", clock.at)
     assert script.sent == []
 
 

@@ -152,8 +152,7 @@ ROW = {"contact_id": "c1", "discount_id": "77", "reference": "R1", "points": "10
 
 @pytest.mark.parametrize("names", [{}, {"transactionID": "R1", "reference": None}, {"contactID": "c1"}])
 def test_a_redemption_with_our_reference_is_found(names: Any) -> None:
-    found = parse.find_in_listing([{**ROW, "reference": "R0"}, {**ROW, **names}], "c1", "77", "R1")
-    assert found is not None
+    (found,) = parse.find_in_listing([{**ROW, "reference": "R0"}, {**ROW, **names}], "c1", "77", "R1")
     assert (found.reference, found.points) == ("R1", Decimal(100))
 
 
@@ -163,7 +162,7 @@ def test_a_redemption_with_our_reference_is_found(names: Any) -> None:
      {"status": "Refunded"}],
 )  # fmt: skip
 def test_another_redemption_is_not_ours(change: Any) -> None:
-    assert parse.find_in_listing([{**ROW, **change}], "c1", "77", "R1") is None
+    assert parse.find_in_listing([{**ROW, **change}], "c1", "77", "R1") == ()
 
 
 @pytest.mark.parametrize("gone", ["reference", "discount_id"])

@@ -12,7 +12,7 @@ from navplugin.core.money import CENT, ZERO
 from navplugin.discounts import BasketLine, Given, Nothing, Occasion, Terms, give_back, is_valid, predict, share_out
 
 D = Decimal
-AFTER, ABOVE = Terms(minimum_judged="after"), Terms(reached="above")
+USUAL, AFTER, ABOVE = Terms(), Terms(minimum_judged="after"), Terms(reached="above")
 
 
 def basket(*amounts: str) -> list[BasketLine]:
@@ -24,12 +24,12 @@ def offer(code: str = "AP0004", value: str = "100", kind: str = "amount", trigge
     return Offer(f"T-{code}", "", True, code, amount_to_trigger=D(trigger), **more)  # type: ignore[arg-type]
 
 
-def one(lines: list[BasketLine], what: Offer, terms: Terms = Terms(), **more: object) -> Given:
+def one(lines: list[BasketLine], what: Offer, terms: Terms = USUAL, **more: object) -> Given:
     (given,) = predict(lines, [what], [what.coupon_code], terms, **more).offers  # type: ignore[arg-type]
     return given
 
 
-# ---- shares: ls-pos.md 2.6, what-users-expect.md 22, 23, 26 -----------------------------------------------------------
+# ---- shares: ls-pos.md 2.6, what-users-expect.md 22, 23, 26 ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_money_is_rounded_to_the_currency(precision: str, amount: str) -> None:
     assert found.amount == D(amount)
 
 
-# ---- order: ls-pos.md 2.4, 2.5, what-users-expect.md 20, 24 ------------------------------------------------------------
+# ---- order: ls-pos.md 2.4, 2.5, what-users-expect.md 20, 24 ---------------------------------------------------------
 
 
 def test_line_discounts_come_first_and_the_offer_works_on_what_is_left() -> None:
@@ -161,7 +161,7 @@ def test_fewer_or_more_lines_switch_an_offer_on_and_off_at_once() -> None:
     assert amounts == [ZERO, D(10), ZERO]
 
 
-# ---- triggers and steps: ls-pos.md 2.3, what-users-expect.md 21 ----------------------------------------------------------
+# ---- triggers and steps: ls-pos.md 2.3, what-users-expect.md 21 -----------------------------------------------------
 
 
 def test_an_offer_that_is_not_picked_gives_0_and_says_so() -> None:
@@ -189,10 +189,8 @@ def test_an_offer_below_its_trigger_says_what_is_missing() -> None:
 
 @pytest.mark.parametrize("minimum", ["trigger", "step"])
 def test_equality_reaches_a_minimum_unless_the_store_says_above(minimum: str) -> None:
-    if minimum == "trigger":
-        at_100 = offer(trigger="100")
-    else:
-        at_100 = offer(benefits=(Benefit(D(100), "amount", D(100)),))
+    by_step = offer(benefits=(Benefit(D(100), "amount", D(100)),))
+    at_100 = offer(trigger="100") if minimum == "trigger" else by_step
     assert one(basket("100"), at_100).amount == D(100)
     above = one(basket("100"), at_100, ABOVE)
     assert (above.amount, above.gap) == (ZERO, CENT)
@@ -203,6 +201,12 @@ def test_a_minimum_may_be_judged_before_or_after_other_discounts() -> None:
     line = [BasketLine(1, "I", D(120), D(90))]
     assert one(line, offer(trigger="100")).amount == D(90)
     assert one(line, offer(trigger="100"), AFTER).amount == ZERO
+
+
+def test_before_counts_each_line_as_it_is_rung_up() -> None:
+    """Quantity times price at the currency's precision: the journal has no finer amounts."""
+    lines = [BasketLine(n, "I", D("0.335"), D("0.34")) for n in range(3)]
+    assert one(lines, offer(value="1", trigger="1.02")).amount == D(1)
 
 
 def test_the_whole_sale_is_compared_with_the_step_also_what_the_offer_does_not_cover() -> None:
@@ -267,7 +271,7 @@ def test_a_friday_night_goes_on_after_midnight(at: str, valid: bool) -> None:
     assert is_valid(period, datetime.fromisoformat(at)) is valid
 
 
-# ---- items: ls-pos.md 1.7 -----------------------------------------------------------------------------------------------
+# ---- items: ls-pos.md 1.7 -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,7 @@ def test_a_discount_lands_only_on_the_items_of_its_offer(lines: tuple[OfferLine,
     assert covered or given.reason == "T-AP0004 covers no item of the sale"
 
 
-# ---- returns: what-users-expect.md 28 -----------------------------------------------------------------------------------
+# ---- returns: what-users-expect.md 28 -------------------------------------------------------------------------------
 
 
 def test_a_part_return_gives_back_the_frozen_share_and_the_parts_add_up() -> None:

@@ -32,6 +32,8 @@ def baskets(draw: st.DrawFn, unit: Decimal) -> list[BasketLine]:
     for n in range(draw(st.integers(1, 8))):
         gross = money(draw, draw(st.sampled_from([0, 1, 30, 500])), unit)
         discount = draw(st.sampled_from([ZERO, gross, min(gross, unit)]))
+        if draw(st.integers(0, 9)) == 0:
+            gross, discount = -gross, ZERO  # taken back on a sale
         lines.append(
             BasketLine((n + 1) * 10000, f"I{n}", gross, gross - discount, draw(st.integers(0, 5)) > 0, f"C{n % 2}",
                        f"G{n % 3}")
@@ -81,7 +83,7 @@ def as_simulated(one: Offer) -> TotalOffer:
 Sales = tuple[list[BasketLine], list[Offer], list[str], Terms]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(sales())
 def test_prediction_and_simulator_agree_to_the_last_digit(sale: Sales) -> None:
     """Two independent programs, written from the same pages (design.md 4)."""
@@ -99,6 +101,7 @@ def test_prediction_and_simulator_agree_to_the_last_digit(sale: Sales) -> None:
     }
 
 
+@settings(deadline=None)
 @given(sales())
 def test_shares_add_up_to_the_discount_and_no_line_goes_below_zero(sale: Sales) -> None:
     lines, offers, codes, how = sale
@@ -109,11 +112,12 @@ def test_shares_add_up_to_the_discount_and_no_line_goes_below_zero(sale: Sales) 
         assert all(share > ZERO for share in one.shares.values())
     for x in lines:
         taken = sum((g.shares.get(x.line_no, ZERO) for g in found.offers), ZERO)
-        assert ZERO <= taken <= x.amount
+        assert ZERO <= taken <= max(x.amount, ZERO)
         assert found.left[x.line_no] == x.amount - taken
         assert x.discountable or not taken
 
 
+@settings(deadline=None)
 @given(sales(), st.randoms(use_true_random=False))
 def test_the_order_in_which_nav_lists_lines_and_offers_does_not_matter(sale: Sales, random: object) -> None:
     lines, offers, codes, how = sale
@@ -123,6 +127,7 @@ def test_the_order_in_which_nav_lists_lines_and_offers_does_not_matter(sale: Sal
     assert predict(mixed_lines, mixed_offers, codes, how).offers == predict(lines, offers, codes, how).offers
 
 
+@settings(deadline=None)
 @given(sales())
 def test_without_blocks_and_minima_the_pick_order_of_amounts_does_not_change_the_total(sale: Sales) -> None:
     lines, offers, codes, how = sale
@@ -134,6 +139,7 @@ def test_without_blocks_and_minima_the_pick_order_of_amounts_does_not_change_the
     assert predict(lines, plain, codes, how).total == predict(lines, plain, codes[::-1], how).total
 
 
+@settings(deadline=None)
 @given(sales())
 def test_what_a_discount_would_give_is_what_it_gives_once_it_is_picked_last(sale: Sales) -> None:
     lines, offers, codes, how = sale
@@ -144,6 +150,7 @@ def test_what_a_discount_would_give_is_what_it_gives_once_it_is_picked_last(sale
         assert found == next(g for g in predict(lines, offers, [*others, code], how).offers if g.coupon_code == code)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.integers(1, 50), st.decimals("0.01", "500", places=2), min_size=1, max_size=40), st.integers(1)
 )
@@ -158,6 +165,7 @@ def test_shares_are_as_fair_as_cents_allow(bases: dict[int, Decimal], part: int)
     assert sum(shares.values(), ZERO) == amount
 
 
+@settings(deadline=None)
 @given(st.decimals("0", "500", places=2), st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_part_returns_add_up_to_what_was_paid(paid: Decimal, quantities: list[int]) -> None:
     sold, before, back = D(sum(quantities)), ZERO, []

@@ -152,7 +152,7 @@ def test_every_planted_mistake_is_named_in_one_run(site: Site, transport: str) -
     site.change("aiq-store = Sample Store", "aiq-store = Sampel Store")
     code, findings = site.doctor()
     assert code == 1
-    kind = "query" if transport == "odata" else "page"  # SOAP publishes no queries
+    kind = {"odata": "query", "soap": "page"}[transport]
     about(findings, "nav-page", "AIQ_TransInfocodes", f"publish a {kind} on table 'Trans. Infocode Entry'")
     assert about(findings, "nav-page", "AIQ_Inventory", "the feeds")["grade"] == "warning"
     about(findings, "nav-page", "AIQ_POSActions", "Taken By, Error Text", "put them on the page")

@@ -11,7 +11,7 @@ import pytest
 from navplugin.core.model import Benefit, Offer, Row, WalletDiscount
 from navplugin.core.ports import LoyaltyStore
 from navplugin.doctor.discounts import compare
-from navplugin.doctor.finding import error, gather
+from navplugin.doctor.finding import gather, wrong
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
 
 TEN, HUNDRED = Decimal(10), Decimal(100)
@@ -107,7 +107,7 @@ def test_a_loyalty_tender_is_told_by_its_name(description: str, said: int) -> No
 
 
 def test_findings_that_say_the_same_are_one_line() -> None:
-    many = [error("nav-page", f"P{n}", "gone", "publish it") for n in range(5)]
+    many = [wrong("nav-page", f"P{n}", "gone", "publish it") for n in range(5)]
     assert [str(one) for one in gather([*many, many[0]])] == [
         "error nav-page: P0, P1, P2 and 2 more: gone; publish it"
     ]

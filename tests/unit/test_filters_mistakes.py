@@ -23,6 +23,7 @@ T, C, N, W, D, S, B = (
     FilterType.OPTION,
     FilterType.BOOLEAN,
 )
+M = FilterType.TIME
 STATES = ("Member", "Known", "Unknown", "Several", "Joining")
 
 
@@ -115,6 +116,10 @@ WRONG = [
     (N, ">1&<5|>7&<9", "filter-mixed", "&", "write (>1&<5)|(>7&<9) or >1&(<5|>7)&<9"),
     (C, "(a|b&c)|d", "filter-mixed", "&", "put parentheses around what belongs together"),
     (C, "'|'|b&c", "filter-mixed", "&", "write '|'|(b&c) or ('|'|b)&c"),
+    (M, "9 pm", "filter-time", "9 pm", "write 21:00"),
+    (M, "21.30..22h", "filter-time", "21.30", "write 21:30..22:00"),
+    (M, ">2130", "filter-time", "2130", "write >21:30"),
+    (M, "24:00", "filter-time", "24:00", "write hours and minutes of the day, 00:00 to 23:59"),
     (D, "5/31/2026", "filter-date", "5/31/2026", "write 2026-05-31"),
     (D, "31.5.2026", "filter-date", "31.5.2026", "write 2026-05-31"),
     (D, "20260531", "filter-date", "20260531", "write 2026-05-31"),
@@ -175,46 +180,46 @@ def test_wildcards_do_not_go_back_over_the_value() -> None:
     assert found.test("a" * 100_000 + "b").yes
 
 
-# The numbered ambiguities of rules-engine.md E
+# The fourteen decisions of rules-engine.md E
 
 
-def test_ambiguity_1_and_or_without_parentheses_is_refused_with_both_readings() -> None:
+def test_decision_1_and_or_without_parentheses_is_refused_with_both_readings() -> None:
     assert mistake("GOLD|SILVER&<>X", C).hint == "write GOLD|(SILVER&<>X) or (GOLD|SILVER)&<>X"
     assert parse_filter("GOLD|(SILVER&<>X)", C)[1] == ()
 
 
-def test_ambiguity_2_wildcards_work_inside_quotes() -> None:
+def test_decision_2_wildcards_work_inside_quotes() -> None:
     assert parse_filter("'J & V*'", T)[0].test("J & V Ltd").yes
 
 
-def test_ambiguity_3_two_quotes_inside_quotes_are_one() -> None:
+def test_decision_3_two_quotes_inside_quotes_are_one() -> None:
     assert parse_filter("''''", T)[0].test("'").yes
     assert parse_filter("''", T)[0].test("").yes
 
 
-def test_ambiguity_4_ignoring_case_belongs_to_its_own_condition() -> None:
+def test_decision_4_ignoring_case_belongs_to_its_own_condition() -> None:
     found = parse_filter("@a*|b*", T)[0]
     assert found.test("Apple").yes
     assert not found.test("Berry").yes
 
 
-def test_ambiguity_5_codes_are_compared_in_upper_case() -> None:
+def test_decision_5_codes_are_compared_in_upper_case() -> None:
     assert parse_filter("s0001", C)[0].test("S0001").yes
     assert not parse_filter("s0001", T)[0].test("S0001").yes
 
 
 @pytest.mark.parametrize("text", ["9..100", "1..10", ">9", "..5|>=10"])
-def test_ambiguity_6_digits_in_the_order_of_text_are_warned_of(text: str) -> None:
+def test_decision_6_digits_in_the_order_of_text_are_warned_of(text: str) -> None:
     for kind in (T, C):
         assert any("compared as text" in warning for warning in warned(text, kind))
     assert warned(text, N) == ()
 
 
-def test_ambiguity_6_digits_of_one_length_are_not_warned_of() -> None:
+def test_decision_6_digits_of_one_length_are_not_warned_of() -> None:
     assert warned("0001..0100", C) == ()
 
 
-def test_ambiguity_7_blank_depends_on_the_kind() -> None:
+def test_decision_7_blank_depends_on_the_kind() -> None:
     assert parse_filter("''", D)[0].test(None).yes
     assert parse_filter("''", C)[0].test(None).yes
     assert {mistake("''", kind).code for kind in (N, W, B)} == {"filter-blank"}
@@ -228,15 +233,15 @@ def test_no_date_before_every_date_is_warned_of_until_the_filter_says_what_it_wa
     assert warned(">today", D) == ()
 
 
-def test_ambiguity_8_dates_of_a_region_are_refused() -> None:
+def test_decision_8_dates_of_a_region_are_refused() -> None:
     assert mistake("05/06/2026", D).code == "filter-date"
 
 
-def test_ambiguity_9_a_comma_is_refused() -> None:
+def test_decision_9_a_comma_is_refused() -> None:
     assert mistake("75,50", N).hint == "write 75.50"
 
 
-def test_ambiguity_10_yes_and_no_may_be_written_in_six_ways() -> None:
+def test_decision_10_yes_and_no_may_be_written_in_six_ways() -> None:
     for word in ("Yes", "TRUE", "1"):
         assert parse_filter(word, B)[0].test(True).yes
         assert not parse_filter(word, B)[0].test(False).yes
@@ -244,7 +249,7 @@ def test_ambiguity_10_yes_and_no_may_be_written_in_six_ways() -> None:
         assert parse_filter(word, B)[0].test(False).yes
 
 
-def test_ambiguity_11_tokens_are_refused_and_a_real_per_cent_stands_in_quotes() -> None:
+def test_decision_11_tokens_are_refused_and_a_real_per_cent_stands_in_quotes() -> None:
     assert mistake("%mycustomers", C).code == "filter-token"
     assert parse_filter("'50%'", T)[0].test("50%").yes
 
@@ -253,19 +258,19 @@ def test_ambiguity_11_tokens_are_refused_and_a_real_per_cent_stands_in_quotes() 
     ("text", "instead"),
     [("<>a|b", "<>a&<>b"), ("<>a|<>b", "<>a&<>b"), ("b|<>a*|c", "<>b&<>a*&<>c"), ("x&(<>a|b)", "<>a&<>b")],
 )
-def test_ambiguity_12_not_equal_beside_or_is_warned_of(text: str, instead: str) -> None:
+def test_decision_12_not_equal_beside_or_is_warned_of(text: str, instead: str) -> None:
     assert warned(text, C)[0].endswith(f"for neither write {instead}")
 
 
-def test_ambiguity_12_an_amount_beside_not_equal_is_not_warned_of() -> None:
+def test_decision_12_an_amount_beside_not_equal_is_not_warned_of() -> None:
     assert warned("<>5|>7", N) == ()
 
 
-def test_ambiguity_13_intervals_may_begin_below_zero() -> None:
+def test_decision_13_intervals_may_begin_below_zero() -> None:
     assert parse_filter("-5..-1", N)[0].test(-3).yes
 
 
-def test_ambiguity_14_one_leading_equals_sign_is_read() -> None:
+def test_decision_14_one_leading_equals_sign_is_read() -> None:
     assert parse_filter("=A*", C)[0].test("ABC").yes
 
 

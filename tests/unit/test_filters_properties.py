@@ -47,6 +47,7 @@ seen = (
     | st.booleans()
     | st.dates()
     | st.datetimes()
+    | st.times()
     | st.decimals()
     | st.floats()
 )

@@ -109,3 +109,27 @@ def test_every_place_lies_in_the_file(text: str) -> None:
     for problem in ini.problems:
         assert 1 <= problem.span.line <= max(1, len(ini.lines))
         assert 1 <= problem.span.col <= len(ini.lines[problem.span.line - 1]) + 1
+
+
+def test_a_line_that_continues_one_without_a_key_is_dropped_with_it() -> None:
+    ini = read_ini("a.ini", b"[A]\n= value\n more of it\n")
+    assert [(p.span.line, p.code) for p in ini.problems] == [(2, "not-understood")]
+    assert ini.sections[0].entries == ()
+
+
+def test_a_line_that_continues_a_doubled_key_does_not_reach_the_first() -> None:
+    ini = read_ini("a.ini", b"[A]\na = 1\na = 2\n 3\n")
+    assert ini.sections[0].get("a").value == "1"  # type: ignore[union-attr]
+
+
+def test_a_value_that_never_ends_is_one_problem() -> None:
+    ini = read_ini("a.ini", b"[A]\na = 1\n" + b" more\n" * 5000)
+    assert [p.code for p in ini.problems] == ["long-line"]
+
+
+def test_a_no_break_blank_around_a_key_or_value_is_named() -> None:
+    ini = read_ini("a.ini", "[A]\na\u00a0= 1\nb = 2\u00a0\n".encode())
+    assert [(p.span.line, p.span.col, p.code) for p in ini.problems] == [
+        (2, 2, "odd-character"),
+        (3, 6, "odd-character"),
+    ]

@@ -13,6 +13,7 @@ import pytest
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, Effect, End, LoyaltyStatus, Op, Persona, Points
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.rules import RuleLedger
 from tests.conftest import ScriptedClock
 
 
@@ -137,3 +138,22 @@ def test_a_read_only_folder_is_refused_with_the_reason(tmp_path: Path) -> None:
             SqlLedger(tmp_path / "l.db")
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_without_personal_data_the_file_holds_no_card_and_everything_still_adds_up(
+    tmp_path: Path, clock: ScriptedClock
+) -> None:
+    path = tmp_path / "hashed.db"
+    ledger = SqlLedger(path, hide_with=b"a key of the site")
+    ledger.take_watch("C", "test", clock.now())
+    assert ledger.open_claim(a_claim("R1", member_card_no="CARD-4711"), Decimal(600), clock.now()) == ""
+    assert "Not enough points" in ledger.open_claim(
+        a_claim("R2", member_card_no="CARD-4711"), Decimal(600), clock.now()
+    )
+    assert ledger.open_claim(a_claim("R3", member_card_no="CARD-0815"), Decimal(600), clock.now()) == ""
+    since = clock.now().replace(hour=0)
+    assert RuleLedger(ledger, "C").count_uses("CARD-4711", "R9", since) == 1
+    ledger.close()
+    kept = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert b"CARD-4711" not in kept
+    assert b"CARD-0815" not in kept

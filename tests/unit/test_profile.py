@@ -86,8 +86,13 @@ def test_every_problem_is_found_at_once() -> None:
             "redemption-lookup = blind\nrefund = endpoint",
             "cannot go with redemption-lookup = blind",
         ),
-        ("redeem-at = total", "redemption-lookup = probe", "refund = manual gives none back"),
-        ("redeem-at = select", "redemption-lookup = probe", "refund = manual gives none back"),
+        ("redeem-at = total", "redemption-lookup = probe", "refund = manual a person gives each back"),
+        (
+            "redeem-at = total",
+            "redemption-lookup = blind\nrefund = endpoint",
+            "redemption-lookup = blind a person gives each back",
+        ),
+        ("redeem-at = select", "redemption-lookup = probe", "refund = manual a person gives each back"),
     ],
 )
 def test_settings_that_together_lose_points_are_refused(store: str, worker: str, why: str) -> None:

@@ -26,6 +26,8 @@ from PIL import Image, ImageEnhance, ImageFilter  # noqa: E402
 from navplugin.receipts.picture import footer_png  # noqa: E402
 
 Picture = Image.Image
+LINKS = [s for n, s in enumerate(SAMPLES) if s.wallet_url not in [x.wallet_url for x in SAMPLES[:n]]]
+"""Samples with a link of their own: what else they differ in is not part of a code."""
 
 
 def tilted(degrees: float) -> Callable[[Picture], Picture]:
@@ -86,7 +88,7 @@ def pictures() -> Iterator[tuple[str, str, Picture, str]]:
             source = (TEMPLATES / f"{name}.txt.j2").read_text("utf-8")
             footer = render_footer(name, source, store, path=name)
             link = next((line.payload for line in footer.lines if line.kind == "QR"), "")
-            if link:
+            if link and sample in LINKS:
                 image = Image.open(io.BytesIO(footer_png(footer.lines, paper_of(store))))
                 yield f"{name} {width} characters {mm} mm", link, image, store.name
 
@@ -104,7 +106,7 @@ def test_every_code_on_every_paper_is_read_back_also_blurred_and_tilted() -> Non
     print(f"\n{'as seen':<26}{'read':>6}{'of':>6}{'rate':>8}")
     for kind, number in read.items():
         print(f"{kind:<26}{number:>6}{seen:>6}{number / seen:>8.1%}")
-    assert seen >= 3 * 8 * len(SAMPLES)
+    assert seen == 3 * 8 * len(LINKS)
     assert missed == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.test_receipts import footer, said
@@ -59,6 +59,7 @@ def test_every_problem_of_a_template_is_found_at_once() -> None:
     assert len(said("{{ a }}\n{{ b }}\n{{ 'x' | c }}\n{% for x in y %}{% endfor %}\n")) == 4
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}%#|'ab \n()._*[]0", max_size=60))
 def test_no_template_makes_it_fail(source: str) -> None:
     found = footer(source)

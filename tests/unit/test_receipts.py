@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from navplugin.core.profile import CODE_PAGES
@@ -142,6 +142,7 @@ def test_a_long_address_is_broken_where_a_person_would(url: str, lines: list[str
     assert [x.text for x in found.lines if x.kind == "Text"] == lines
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc/?&=.1", min_size=1, max_size=200), st.sampled_from(WIDTHS))
 def test_an_address_is_whole_and_fits_however_it_is_broken(path: str, width: int) -> None:
     url = f"https://a.example/{path}"
@@ -174,13 +175,20 @@ def test_a_template_says_for_how_wide_a_line_it_is_made() -> None:
     assert "the template is for lines of 42 characters, store S0001 has 40" in problem
 
 
+@pytest.mark.parametrize("word", ["widht=42", "width=wide", "42"])
+def test_a_misspelt_first_line_is_not_lost_in_silence(word: str) -> None:
+    (problem,) = said(f"{{# receipt: {word} #}}\nx")
+    assert f"error unknown-key: '{word}' says nothing in the template's first line; write width=42" in problem
+    assert problem.startswith("t.j2:1:13:")
+
+
 @pytest.mark.parametrize(("mm", "width", "fits", "cell"), [(58, 32, True, 12), (58, 42, True, 9), (58, 44, False, 9),
                                                            (80, 48, True, 12), (80, 40, True, 12)])  # fmt: skip
 def test_which_widths_a_paper_bears(mm: int, width: int, fits: bool, cell: int) -> None:
     assert (Paper(mm, width).fits, Paper(mm, width).cell) == (fits, cell)
 
 
-# ---- code pages: what-users-expect.md 55 -----------------------------------------------------------------------------
+# ---- code pages: what-users-expect.md 55 ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,6 +218,7 @@ def test_accents_and_currency_signs_survive_or_degrade_visibly(page: str, text: 
     printed.encode(page)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(CODE_PAGES))
 def test_what_is_printed_always_fits_the_page_and_what_fitted_is_left_alone(text: str, page: str) -> None:
     printed, changed = fit(text, page)
@@ -233,7 +242,7 @@ def test_a_line_that_grows_by_its_currency_code_is_measured_as_it_prints() -> No
     assert "the line has 41 characters" in said("€" + "y" * 38)[-1]
 
 
-# ---- links and sizes: what-users-expect.md 51 to 53 --------------------------------------------------------------------
+# ---- links and sizes: what-users-expect.md 51 to 53 -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -296,6 +305,7 @@ def test_the_picture_has_one_bit_a_dot() -> None:
     assert len(base64.b64encode(qr_png(symbol("https://a.example/" + "x" * 232, 384)))) < 6000
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789/-?=&", min_size=1, max_size=220))
 def test_the_terminal_shows_a_whole_code(path: str) -> None:
     rows: list[list[bool]] = []
@@ -307,7 +317,7 @@ def test_the_terminal_shows_a_whole_code(path: str) -> None:
     assert not any(any(row[:4]) or any(row[-4:]) for row in rows)
 
 
-# ---- what prints where a template fails ------------------------------------------------------------------------------
+# ---- what prints where a template fails -----------------------------------------------------------------------------
 
 
 def test_the_bare_footer_always_has_something_to_print() -> None:

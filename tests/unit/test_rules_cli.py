@@ -119,8 +119,10 @@ def test_explain_reads_the_last_decision_of_a_receipt(config: Path) -> None:
     assert f"rules {shipped().hash}, matcher builtin." in done.output
     only = json.loads(run("explain", RECEIPT, "--config", str(config), "--coupon", "AP0004", "--format", "json").output)
     assert only["sentences"] == ["AP0004 not offered: transaction is 75.00, needs 100.00 (25.00 short)."]
-    assert any(line.startswith("[Enough points] on wallet, AP0004: no") for line in only["rules"])
-    assert "[Ask to sign up] on check-in: no" in run("explain", RECEIPT, "--config", str(config), "--rules").output
+    seen = next(r for r in only["rules"] if r["rule"] == "Enough points")
+    assert (seen["subject"], seen["verdict"], seen["conditions"][0]["value"]) == ("AP0004", "no", "0")
+    assert "[Ask to sign up] on check-in: no" in done.output, "every rule, in order"
+    assert "[Ask to sign up]" not in run("explain", RECEIPT, "--config", str(config), "--short").output
 
 
 def test_what_the_ledger_does_not_know_is_a_problem_and_no_traceback(config: Path, tmp_path: Path) -> None:
@@ -131,3 +133,31 @@ def test_what_the_ledger_does_not_know_is_a_problem_and_no_traceback(config: Pat
     assert run("explain", RECEIPT, "--config", str(config)).exit_code == 3
     config.write_text("[nav]\n", "utf-8")
     assert run("explain", RECEIPT, "--config", str(config)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "offers",
+    ['{"offers": [{"offer": "T1", "coupon_code": "AP0004"}]}', '["ap0004"]', "# codes\nAP0004\n"],
+    ids=["predict", "list", "lines"],
+)
+def test_check_names_coupon_codes_that_no_offer_of_a_file_has(rules: Path, tmp_path: Path, offers: str) -> None:
+    rule = "[A]\non = wallet\nif Coupon Code is AP0004|AP0040|B*\nthen = require-pin\n"
+    (rules / "own.ini").write_text(rule, "utf-8")
+    (tmp_path / "offers.txt").write_text(offers, "utf-8")
+    done = run("check", str(rules), "--offers", str(tmp_path / "offers.txt"))
+    assert done.exit_code == 0, "a warning"
+    assert "own.ini:3:19: warning no-offer: no Total Discount Offer has coupon code 'AP0040' (in [A])" in done.stdout
+    assert done.stdout.count("no-offer") == 1
+    assert run("check", str(rules)).stdout.count("no-offer") == 0
+    (tmp_path / "offers.txt").write_text("{broken", "utf-8")
+    assert run("check", str(rules), "--offers", str(tmp_path / "offers.txt")).exit_code == 1
+    assert run("check", str(rules), "--offers", str(tmp_path / "none.txt")).exit_code == 3
+
+
+def test_test_says_which_rules_no_case_exercises(rules: Path) -> None:
+    (rules / "own.ini").write_text("[Nobody tries]\non = check-in\nif Club is NOBODY\nthen = no-prompt\n", "utf-8")
+    done = run("test", str(rules))
+    assert done.exit_code == 0
+    assert "no case exercises [Nobody tries]." in done.stdout
+    assert json.loads(run("test", str(rules), "--format", "json").stdout)["not_exercised"] == ["Nobody tries"]
+    assert "1 cases" in run("test", str(rules), "--only", "eighteen today").stdout

@@ -50,7 +50,7 @@ def test_a_stores_own_files_replace_and_add_for_that_store_only() -> None:
     assert [r.name for r in theirs.rules] == ["Half of the sale", "Clearance", "PIN here", "Only here"]
     assert theirs.texts["clearance"].languages["en"] == ("No returns here.",)
     assert [r.name for r in others.rules] == [r.name for r in book.rules]
-    assert len({theirs.hash, others.hash}) == 2
+    assert theirs.hash == others.hash == book.hash, "one name for the whole set"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_no_file_at_all_is_told_in_one_sentence() -> None:
     assert [p.code for p in load_rulebook([])[1]] == ["no-rules"]
     only = load_rulebook([("a.ini", b""), ("b.ini", b"[A]\non = receipt\nthen = report\n")])
     assert [p.code for p in only[1]] == ["empty-file"]
-    assert only[0] is not None
+    assert only[0] is None, "an empty file was saved by mistake, and its rules are missed"
 
 
 def test_rules_that_exclude_each_other_are_no_tie() -> None:
@@ -130,7 +130,7 @@ def test_every_rule_of_the_readme_can_be_loaded() -> None:
     assert len(blocks) >= 4
     rules = "\n".join(b for b in blocks if "expect" not in b)
     book = book_of(rules + shipped)
-    assert {s.name for s in book.stacks} == {"One of these", "One wallet discount per sale"}
+    assert {s.name for s in book.stacks} >= {"One of these", "One: not gold", "One wallet discount per sale"}
 
 
 def modules_in(package: str) -> set[str]:
@@ -155,7 +155,8 @@ def test_every_file_of_facts_is_in_its_tuple() -> None:
 
 @pytest.mark.parametrize("fact", facts.FACTS, ids=lambda f: f.caption)
 def test_every_fact_can_be_asked_in_a_rule(fact: facts.Fact) -> None:
-    filters = {"boolean": "Yes|No", "option": f"<>{fact.options[0]}" if fact.options else "<>x", "date": "<>today"}
+    filters = {"boolean": "Yes|No", "option": f"<>{fact.options[0]}" if fact.options else "<>x", "date": "<>today",
+               "time": "12:00"}  # fmt: skip
     condition = filters.get(fact.type.value, "<>1")
     rules = f"[A]\non = wallet\nif {fact.caption} is {condition}\nthen = report\n"
     line = "discount A1 = 5.00 off for 10"
@@ -168,8 +169,8 @@ def test_every_fact_can_be_asked_in_a_rule(fact: facts.Fact) -> None:
 
 def codes_used() -> Iterator[tuple[str, Path]]:
     for path in (ROOT / "navplugin").rglob("*.py"):
-        if "simulator" in path.parts:
-            continue
+        if {"simulator", "doctor"} & set(path.parts):
+            continue  # the findings of doctor are about a site, not about files
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

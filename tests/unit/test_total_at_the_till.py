@@ -24,7 +24,7 @@ from navplugin.nav.reader import NavReader
 from navplugin.nav.rows import member_of
 from navplugin.simulator.till import press
 from navplugin.simulator.world import load_world
-from tests.unit.money_till import grant_of
+from tests.money.till import grant_of
 from tests.unit.random_carts import ScriptedState, StateTransport, item_lines, ring_up
 
 EACH = 12
@@ -118,7 +118,7 @@ def test_no_cart_differs_under_any_setting(state: ScriptedState, how: tuple[str,
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(COMBINATIONS))
-def test_no_cart_that_hypothesis_finds_differs(state: ScriptedState, seed: int, how: tuple[str, str, str, bool]) -> None:
+def test_no_other_cart_differs(state: ScriptedState, seed: int, how: tuple[str, str, str, bool]) -> None:
     check_one_cart(state, seed, how)
 
 
@@ -162,7 +162,8 @@ def test_a_posted_amount_that_differs_is_reported_with_both_numbers(sold: Situat
     texts = compare(figures)
     assert len(texts) == len(posted.discounts)
     figure, amount = figures[0], posted.discounts[0].amount
-    assert texts[0] == f"{figure.coupon_code or figure.offer_no}: posted with {amount + 1:.2f}, {amount:.2f} was predicted"
+    name = figure.coupon_code or figure.offer_no
+    assert texts[0] == f"{name}: posted with {amount + 1:.2f}, {amount:.2f} was predicted"
 
 
 def test_an_offer_that_nav_left_out_is_reported(sold: Situation) -> None:

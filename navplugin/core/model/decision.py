@@ -120,6 +120,8 @@ class StoreSettings:
     minimum_judged: str = "before"
     reached: str = "at-least"
     pin: bool = False
+    consent: frozenset[str] = frozenset({"loyalty"})
+    adult_age: int = 18
     fresh_seconds: int = 900
     currency_precision: Decimal = Decimal("0.01")
     price_groups: tuple[str, ...] = ()
@@ -134,10 +136,24 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What happened before this sale; None where no rule asks for it, or where it cannot be told.
+
+    visits: earlier posted sales of the member. uses_today: wallet discounts on other sales of today, over all stores.
+    prompts_last_hour: sign-up questions at this terminal on other sales.
+    """
+
+    visits: int | None = None
+    uses_today: int | None = None
+    prompts_last_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """All that a decision may look at: the snapshot and what AIQ, the ledger and the profile add to it.
 
     `held`: points promised to this member's other claims. `footer_codes`: template name -> AIQ_ReceiptFooter code.
+    `present`: the member has shown to be there (PIN), or the check was bypassed.
     `no_discount_items`: items that take no discount in NAV.
     """
 
@@ -150,6 +166,8 @@ class Situation:
     offers: tuple[Offer, ...] = ()
     held: Decimal = ZERO
     footer_codes: Mapping[str, str] = field(default_factory=dict)
+    history: History = History()
+    present: bool = False
     no_discount_items: frozenset[str] = frozenset()
 
     def offer_for(self, coupon_code: str) -> Offer | None:

@@ -73,7 +73,13 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A ledger row: a pick that costs points, to be taken, taken, or given back."""
+    """A ledger row: a pick that costs points, to be taken, taken, or given back.
+
+    told: AIQ refused while the sale was open, and the cashier knows. refunding: what is `sent` is a refund.
+    collect: how far `owed = adjust` has come: sent, done, refused. given_back: how the points went back: endpoint,
+    adjust, hand. missing_since: when NAV first failed to show the sale. voided: the sale was voided after its points
+    were taken. resolved: who has dealt with an OWED or SUSPECT claim, and how; '' = still on the work list.
+    """
 
     company: str
     store_no: str
@@ -96,6 +102,14 @@ class Claim:
     reusable: bool = True
     told: bool = False
     refunding: bool = False
+    staff_id: str = ""
+    pos_terminal_no: str = ""
+    taken_at: datetime | None = None
+    missing_since: datetime | None = None
+    collect: str = ""
+    given_back: str = ""
+    voided: bool = False
+    resolved: str = ""
 
     @property
     def key(self) -> str:
@@ -108,3 +122,8 @@ class Claim:
     def holds_points(self) -> bool:
         """Whether its cost is promised but not yet taken."""
         return self.end is End.OPEN and self.points in (Points.NO, Points.SENT)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it stands on the work list."""
+        return self.end in (End.OWED, End.SUSPECT) and not self.resolved

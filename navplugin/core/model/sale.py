@@ -117,6 +117,11 @@ class Journal:
         return tuple(x for x in self.lines if x.entry_type == "Item" and not x.voided)
 
     @property
+    def offers(self) -> tuple[JournalLine, ...]:
+        """Discount lines that LS has put there, after [Total] also those of Total Discount Offers."""
+        return tuple(x for x in self.lines if x.entry_type in ("PerDiscount", "TotalDiscount") and not x.voided)
+
+    @property
     def coupon_codes(self) -> frozenset[str]:
         """Coupon codes on active coupon lines, whoever put them there."""
         return frozenset(self.coupons)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from navplugin.core.money import ZERO
-from navplugin.rulebook.facts.look import HUNDRED, UNKNOWN, About, Fact, Look, Subject, Unknown
+from navplugin.rulebook.facts.look import HUNDRED, UNKNOWN, About, Cost, Fact, Known, Look, Subject, Unknown
 from navplugin.rulebook.filters import FilterType
 
 
@@ -76,11 +76,14 @@ def _fact(
     amount: bool = False,
     tells_points: bool = False,
 ) -> Fact:
-    return Fact(caption, type, doc, read, About.DISCOUNT, money=money, amount=amount, tells_points=tells_points)
+    return Fact(
+        caption, type, doc, read, About.DISCOUNT, money=money, amount=amount, tells_points=tells_points,
+        known=Known.ANSWER, cost=Cost.AIQ,
+    )  # fmt: skip
 
 
 _KIND = Fact("Value Kind", FilterType.OPTION, "amount or percent", _own(lambda s: s.value_kind), About.DISCOUNT,
-             options=("amount", "percent"))  # fmt: skip
+             options=("amount", "percent"), known=Known.ANSWER, cost=Cost.AIQ)  # fmt: skip
 
 FACTS = (
     _fact("Coupon Code", FilterType.CODE, "joins the wallet discount to its Total Discount Offer",
@@ -97,6 +100,8 @@ FACTS = (
     _fact("Available", FilterType.BOOLEAN, "whether AIQ says that the member may use it", _own(lambda s: s.available)),
     _fact("Expires On", FilterType.DATE, "the last day in AIQ, no date for none", _own(_expires)),
     _fact("Picked", FilterType.BOOLEAN, "whether the cashier has chosen it", _own(lambda s: s.pick is not None)),
+    _fact("Offer Trigger", FilterType.DECIMAL, "the least total that lets the offer give anything, 0 for none",
+          _own(lambda s: s.trigger), money=True),
     _fact("Amount Needed", FilterType.DECIMAL,
           "the offer's trigger or, for an amount discount, its value, whichever is more", _own(_needed), money=True),
     _fact("Amount Short", FilterType.DECIMAL, "what the sale lacks to Amount Needed, never below 0", _short,

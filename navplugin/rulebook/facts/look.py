@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from zoneinfo import ZoneInfo
 
-from navplugin.core.model import Grant, Offer, Situation, WalletDiscount
+from navplugin.core.model import ConditionTrace, Grant, JournalLine, Offer, Situation, WalletDiscount
 from navplugin.core.money import ZERO, round_money
 from navplugin.discounts import Given, basket_of, occasion_of, terms_of, would_give
 from navplugin.rulebook.filters import FilterType
@@ -28,6 +28,26 @@ class Unknown(Enum):
 
 
 UNKNOWN = Unknown.UNKNOWN
+
+
+class Known(StrEnum):
+    """The moment from which a fact has a value."""
+
+    ALWAYS = "always"
+    CHECK_IN = "check-in"
+    FIRST_ITEM = "first item"
+    ANSWER = "AIQ's answer"
+    PICK = "pick"
+
+
+class Cost(StrEnum):
+    """What it takes to gather a fact. The last two are paid only where a loaded rule uses the fact."""
+
+    NONE = "none"
+    MEMBER = "member in NAV, kept 10 minutes"
+    AIQ = "AIQ, kept for fresh-seconds"
+    LEDGER = "ledger, one look-up"
+    NAV = "NAV, one request for each sale"
 
 
 class About(Enum):
@@ -73,10 +93,11 @@ class Look:
     picks: tuple[Subject, ...]
     subject: Subject | None = None
     known: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    judged_before: dict[tuple[str, str, bool], ConditionTrace] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, subject: Subject | None) -> Look:
         """The same situation, looking at one discount."""
-        return replace(self, subject=subject, known={})
+        return replace(self, subject=subject, known={}, judged_before={})
 
     @property
     def local_now(self) -> datetime:
@@ -144,6 +165,8 @@ class Fact:
     """A named, typed value that a condition may test. `personal`: its value is never written to the ledger.
 
     `tells_points`: shows the member's points, which never appear on till or receipt (integration-guide.txt).
+    `open_only`: a posted sale does not tell it, so that `rules replay` leaves its rules out.
+    `source`: the part of `History` that is gathered only where a loaded rule uses the fact.
     """
 
     caption: str
@@ -156,6 +179,10 @@ class Fact:
     amount: bool = False
     personal: bool = False
     tells_points: bool = False
+    known: Known = Known.CHECK_IN
+    cost: Cost = Cost.NONE
+    source: str = ""
+    open_only: bool = False
 
 
 def look_at(situation: Situation) -> Look:
@@ -228,9 +255,16 @@ def balance_of(situation: Situation) -> Decimal | None:
 
 def gross_of(situation: Situation) -> Decimal | None:
     """Quantity times price of all items, before any discount; None when NAV shows no lines."""
-    snapshot = situation.snapshot
-    lines = snapshot.posted.lines if snapshot.posted else snapshot.journal.items if snapshot.journal else None
+    lines = items_of(situation)
     return None if lines is None else sum((line.quantity * line.price for line in lines), ZERO)
+
+
+def items_of(situation: Situation) -> tuple[JournalLine, ...] | None:
+    """Item lines that are not voided, of the journal or of the posted sale; None when NAV shows no lines."""
+    snapshot = situation.snapshot
+    if snapshot.posted is not None:
+        return snapshot.posted.lines
+    return snapshot.journal.items if snapshot.journal else None
 
 
 def utc(moment: datetime) -> datetime:

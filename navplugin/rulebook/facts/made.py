@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from navplugin.core.model import JournalLine
 from navplugin.core.money import ZERO
-from navplugin.rulebook.facts.look import UNKNOWN, Fact, Look, Subject
+from navplugin.rulebook.facts.look import UNKNOWN, Cost, Fact, Look, Subject, items_of
 from navplugin.rulebook.filters import Filter, FilterType
 
 METHODS = ("sum", "count", "exist", "min", "max")
@@ -24,6 +24,7 @@ class Table:
     doc: str
     fields: Mapping[str, FilterType]
     records: Callable[[Look], Iterable[Record] | None]
+    open_only: bool = True
 
 
 def _line(line: JournalLine) -> Record:
@@ -40,18 +41,23 @@ def _line(line: JournalLine) -> Record:
 
 
 def _lines(look: Look) -> Iterable[Record] | None:
-    journal = look.situation.snapshot.journal
-    return None if journal is None else [_line(line) for line in journal.items]
+    items = items_of(look.situation)
+    return None if items is None else [_line(line) for line in items]
 
 
 def _offers_on_sale(look: Look) -> Iterable[Record] | None:
-    """Discount lines that LS has put on the journal, after [Total] also those of Total Discount Offers."""
     journal = look.situation.snapshot.journal
     if journal is None:
         return None
-    kinds = ("PerDiscount", "TotalDiscount")
-    lines = [x for x in journal.lines if x.entry_type in kinds and not x.voided]
-    return [{"Offer No.": x.number, "Description": x.description, "Amount": abs(x.amount)} for x in lines]
+    return [{"Offer No.": x.number, "Description": x.description, "Amount": abs(x.amount)} for x in journal.offers]
+
+
+def _coupons_on_sale(look: Look) -> Iterable[Record] | None:
+    journal = look.situation.snapshot.journal
+    if journal is None:
+        return None
+    lines = [x for x in journal.lines if x.entry_type == "Coupon" and not x.voided]
+    return [{"Coupon Code": x.coupon_code, "Description": x.description} for x in lines]
 
 
 def _wallet_discounts(look: Look) -> Iterable[Record] | None:
@@ -74,13 +80,16 @@ def _discount(subject: Subject) -> Record:
 _CODE, _TEXT, _DECIMAL = FilterType.CODE, FilterType.TEXT, FilterType.DECIMAL
 
 TABLES = (
-    Table("Line", "item lines of the journal that are not voided", {
+    Table("Line", "item lines that are not voided", {
         "No.": _CODE, "Description": _TEXT, "Quantity": _DECIMAL, "Price": _DECIMAL, "Amount": _DECIMAL,
         "Discount Amount": _DECIMAL, "Item Category Code": _CODE, "Retail Product Code": _CODE,
-    }, _lines),
+    }, _lines, open_only=False),
     Table("Offer on Sale", "discount lines that NAV has put on the journal", {
         "Offer No.": _CODE, "Description": _TEXT, "Amount": _DECIMAL,
     }, _offers_on_sale),
+    Table("Coupon on Sale", "coupon lines on the journal, whoever put them there", {
+        "Coupon Code": _CODE, "Description": _TEXT,
+    }, _coupons_on_sale),
     Table("Wallet Discount", "discounts of the member's wallet", {
         "Coupon Code": _CODE, "Discount Name": _TEXT, "Value Kind": FilterType.OPTION, "Discount Value": _DECIMAL,
         "Points Cost": _DECIMAL, "Picked": FilterType.BOOLEAN,
@@ -108,7 +117,28 @@ def make_fact(name: str, method: str, table: Table, field: str, where: tuple[Whe
         return _fold(method, [r[field] for r in found] if field else found)
 
     about = f"{method} of {table.name} {field}".rstrip()
-    return Fact(name, type, f"made in the rule files: {about}", read, money=field in ("Amount", "Price"))
+    return Fact(name, type, f"made in the rule files: {about}", read, money=field in ("Amount", "Price"),
+                open_only=table.open_only)  # fmt: skip
+
+
+def member_field(name: str, field: str, type: FilterType) -> Fact:
+    """A fact that reads a field of the site's own from the member's page. Kept out of texts and of the ledger.
+
+    field: the caption or the name that the page has; blanks and signs do not count.
+    """
+    wanted = _letters(field)
+
+    def read(look: Look) -> object:
+        member = look.situation.member
+        fields = member.fields if member else {}
+        return next((value for key, value in fields.items() if _letters(key) == wanted), UNKNOWN)
+
+    doc = f"made in the rule files: member field {field}"
+    return Fact(name, type, doc, read, personal=True, cost=Cost.MEMBER)
+
+
+def _letters(name: str) -> str:
+    return "".join(char for char in name.casefold() if char.isalnum())
 
 
 def _fold(method: str, values: list[object] | list[Record]) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from navplugin.core.model import SaleState
-from navplugin.rulebook.facts.look import About, Look, Subject
+from navplugin.rulebook.facts.look import About, Look, Subject, items_of
 
 
 def _open(look: Look) -> bool:
@@ -23,8 +23,7 @@ def _status_asked(look: Look) -> bool:
 
 
 def _has_item(look: Look) -> bool:
-    journal = look.situation.snapshot.journal
-    return _open(look) and journal is not None and bool(journal.items)
+    return _open(look) and bool(items_of(look.situation))
 
 
 def _state(state: SaleState) -> Callable[[Look], bool]:

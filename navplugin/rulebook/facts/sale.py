@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from navplugin.core.model import Journal, SaleState
+from navplugin.core.model import Journal, JournalLine, SaleState
 from navplugin.core.money import ZERO
-from navplugin.rulebook.facts.look import UNKNOWN, Fact, Look, gross_of
+from navplugin.rulebook.facts.look import UNKNOWN, Fact, Known, Look, gross_of, items_of
 from navplugin.rulebook.filters import FilterType
 
 
@@ -19,13 +19,25 @@ def _journal(read: Callable[[Journal], object]) -> Callable[[Look], object]:
     return fact
 
 
+def _items(read: Callable[[tuple[JournalLine, ...]], object]) -> Callable[[Look], object]:
+    def fact(look: Look) -> object:
+        items = items_of(look.situation)
+        return UNKNOWN if items is None else read(items)
+
+    return fact
+
+
 def _total_before(look: Look) -> object:
     total = gross_of(look.situation)
     return UNKNOWN if total is None else total
 
 
-def _quantity(journal: Journal) -> Decimal:
-    return sum((line.quantity for line in journal.items), ZERO)
+def _quantity(items: tuple[JournalLine, ...]) -> Decimal:
+    return sum((line.quantity for line in items), ZERO)
+
+
+def _amount(items: tuple[JournalLine, ...]) -> Decimal:
+    return sum((line.amount for line in items), ZERO)
 
 
 def _answer(look: Look) -> str:
@@ -44,15 +56,27 @@ FACTS = (
     Fact("Sale State", FilterType.OPTION, "where the sale stands",
          lambda k: k.situation.snapshot.sale.state.value, options=tuple(s.value for s in SaleState)),
     Fact("Return Sale", FilterType.BOOLEAN, "whether it is a return sale", lambda k: k.situation.snapshot.is_return),
-    Fact("Sales Type", FilterType.CODE, "the Sales Type of the journal", _journal(lambda j: j.sales_type)),
-    Fact("Customer No.", FilterType.CODE, "the customer of the journal", _journal(lambda j: j.customer_no)),
-    Fact("Item Lines", FilterType.INTEGER, "item lines that are not voided", _journal(lambda j: len(j.items))),
-    Fact("Quantity", FilterType.DECIMAL, "sum of the quantities of the item lines", _journal(_quantity)),
-    Fact("Total Before Discount", FilterType.DECIMAL, "quantity times price of all items", _total_before, money=True),
+    Fact("Sales Type", FilterType.CODE, "the Sales Type of the journal",
+         _journal(lambda j: j.sales_type), open_only=True),
+    Fact("Customer No.", FilterType.CODE, "the customer of the journal",
+         _journal(lambda j: j.customer_no), open_only=True),
+    Fact("Item Lines", FilterType.INTEGER, "item lines that are not voided", _items(len),
+         known=Known.FIRST_ITEM),
+    Fact("Quantity", FilterType.DECIMAL, "sum of the quantities of the item lines", _items(_quantity),
+         known=Known.FIRST_ITEM),
+    Fact("Total Before Discount", FilterType.DECIMAL, "quantity times price of all items", _total_before, money=True,
+         known=Known.FIRST_ITEM),
+    Fact("Total After Discount", FilterType.DECIMAL, "the sale after all discounts that NAV has given so far",
+         _items(_amount), money=True, known=Known.FIRST_ITEM),
     Fact("Transaction Balance", FilterType.DECIMAL,
          "the sale after line and periodic discounts, before tax and wallet discounts, less the value of what is "
-         "already picked", lambda k: k.balance(), money=True, amount=True),
-    Fact("Wallet Discounts Chosen", FilterType.INTEGER, "picks that stand on the sale", lambda k: len(k.picks)),
+         "already picked", lambda k: k.balance(), money=True, amount=True, known=Known.FIRST_ITEM),
+    Fact("Offers On Sale", FilterType.INTEGER, "discount lines that NAV has put on the journal",
+         _journal(lambda j: len(j.offers)), open_only=True, known=Known.FIRST_ITEM),
+    Fact("Coupons On Sale", FilterType.INTEGER, "coupon lines on the journal, whoever put them there",
+         _journal(lambda j: len(j.coupons)), open_only=True, known=Known.FIRST_ITEM),
+    Fact("Wallet Discounts Chosen", FilterType.INTEGER, "picks that stand on the sale", lambda k: len(k.picks),
+         known=Known.PICK),
     Fact("Sign-up Answer", FilterType.OPTION, "the member's answer to the sign-up prompt of this sale, blank for none",
-         _answer, options=("Yes", "No")),
+         _answer, options=("Yes", "No"), open_only=True),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from navplugin.core.money import show_money
+from navplugin.core.problems import Span
 from navplugin.rulebook.facts.look import Fact, Look, Unknown
 from navplugin.rulebook.filters.values import show
 
@@ -15,10 +16,11 @@ Part = str | Fact
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A [text NAME]: by language, words and facts in turn."""
+    """A [text NAME]: by language, words and facts in turn. span: where it stands, None for a built-in one."""
 
     name: str
     languages: Mapping[str, tuple[Part, ...]]
+    span: Span | None = None
 
     def render(self, look: Look) -> str:
         """The text in the store's language, else in its main language (es for es-MX), else in the first one given."""

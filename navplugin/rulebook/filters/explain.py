@@ -3,54 +3,71 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 from navplugin.rulebook.filters.grammar import AnyOf, Node, Term
-from navplugin.rulebook.filters.values import NUMBERS, FilterType, Today, Value, coerce, fold, show
+from navplugin.rulebook.filters.values import (
+    MAY_BE_NONE,
+    NUMBERS,
+    FilterType,
+    Today,
+    Value,
+    coerce,
+    fold,
+    show,
+    show_coerced,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Yes or no, and why: "62.50 is not in >=75"."""
+    """Yes or no, and why: "62.50 does not meet >=75". seen: the value as it is shown."""
 
     yes: bool
     reason: str
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter that has been read. `text` is as typed; `node` is None where it has no text, which every value meets."""
+    """A filter that has been read. `text` is as typed; `node` is None where it has no text, which every value meets.
+
+    needs_today: it names today, so that its outcome changes with the date.
+    """
 
     text: str
     type: FilterType
     node: Node | None
-
-    @property
-    def needs_today(self) -> bool:
-        """Whether it names today, so that its outcome changes with the date."""
-        return any(isinstance(v, Today) for term in terms(self.node) for v in (term.low, term.high))
+    needs_today: bool = False
 
     def test(self, value: object, *, today: date | None = None) -> Outcome:
         """Decide for one value. None is blank (text, code, option), no date, or no value (number, boolean).
 
         today: the date of the sale in the store's zone; without it a filter that names today is not met.
         """
-        seen = show(value, self.type)
+        coerced = coerce(value, self.type)
+        seen = show_coerced(coerced, self.type)
         if self.node is None:
-            return Outcome(True, f"{seen}: no filter")
+            return Outcome(True, f"{seen}: no filter", seen)
         if self.needs_today and today is None:
-            return Outcome(False, f"{seen} cannot be compared with {self.text.strip()}: today's date is not known")
-        yes, term = _decide(self.node, coerce(value, self.type), self.type, today)
-        return Outcome(yes, self._reason(seen, yes, term, today))
+            reason = f"{seen} cannot be compared with {self.text.strip()}: today's date is not known"
+            return Outcome(False, reason, seen)
+        yes, term = _decide(self.node, coerced, self.type, today)
+        return Outcome(yes, self._reason(seen, yes, term, today), seen)
 
     def _reason(self, seen: str, yes: bool, term: Term | None, today: date | None) -> str:
         written = self.text.strip()
         shown = written if len(written) <= 200 else f"{written[:197]}..."
-        out = f"{seen} is in {shown}" if yes else f"{seen} is not in {shown}"
+        out = f"{seen} meets {shown}" if yes else f"{seen} does not meet {shown}"
         if term is not None and term is not self.node:
             out += f" ({term.text})" if yes else f" (not {term.text})"
         return f"{out}, today is {today}" if self.needs_today else out
+
+
+def names_today(node: Node | None) -> bool:
+    """Whether any condition of a tree names today."""
+    return any(isinstance(v, Today) for term in terms(node) for v in (term.low, term.high))
 
 
 def terms(node: Node | None) -> tuple[Term, ...]:
@@ -73,7 +90,7 @@ def _decide(node: Node, seen: Value, kind: FilterType, today: date | None) -> tu
 
 
 def _holds(term: Term, seen: Value, kind: FilterType, today: date | None) -> bool:
-    if seen is None and kind is not FilterType.DATE:
+    if seen is None and kind not in MAY_BE_NONE:
         return False
     if term.pattern is not None:
         return term.pattern.matches(str(seen)) is (term.op == "=")
@@ -107,7 +124,7 @@ def _resolved(value: Value, today: date | None) -> Value:
 
 
 def _order(seen: Value, wanted: Value) -> int:
-    """-1, 0 or 1; no date stands before every date, as NAV stores it; text in the order of its characters."""
+    """-1, 0 or 1; no date and no time stand first, as NAV stores them; text in the order of its characters."""
     if seen is None or wanted is None:
         return (seen is not None) - (wanted is not None)
     if isinstance(seen, str) and isinstance(wanted, str):
@@ -115,6 +132,8 @@ def _order(seen: Value, wanted: Value) -> int:
     if isinstance(seen, Decimal | bool) and isinstance(wanted, Decimal | bool):
         return (seen > wanted) - (seen < wanted)
     if isinstance(seen, date) and isinstance(wanted, date):
+        return (seen > wanted) - (seen < wanted)
+    if isinstance(seen, time) and isinstance(wanted, time):
         return (seen > wanted) - (seen < wanted)
     raise TypeError(f"{type(seen).__name__} and {type(wanted).__name__} cannot be compared")
 

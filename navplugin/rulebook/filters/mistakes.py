@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 from navplugin.rulebook.filters.explain import terms
 from navplugin.rulebook.filters.grammar import LOOKALIKES, MAX_LENGTH, AllOf, AnyOf, Node, Parser, Term, is_odd
-from navplugin.rulebook.filters.values import NUMBERS, WORDS, FilterSyntaxError, FilterType, fold
+from navplugin.rulebook.filters.values import MAY_BE_NONE, NUMBERS, WORDS, FilterSyntaxError, FilterType, fold
 
 _OPERATORS = {"=>": ">=", "=<": "<=", "!=": "<>", "><": "<>", "==": "=", "&&": "&", "||": "|", "...": ".."}
 _WORDS = {"AND": "&", "OR": "|", "NOT": "<>", "TO": ".."}
@@ -106,6 +106,19 @@ def _dates(text: str) -> str:
     return re.sub(r"\b([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})\b", day_first, text)
 
 
+def _times(text: str) -> str:
+    """9 pm, 21.30, 21h30, 2130 and 21 h to 21:30."""
+
+    def one(match: re.Match[str]) -> str:
+        hours, minutes, half = int(match[1]), match[2] or "00", (match[3] or "").casefold()
+        if half and 1 <= hours <= 12:
+            hours = hours % 12 + (12 if half == "pm" else 0)
+        return f"{hours:02}:{minutes}"
+
+    text = re.sub(r"\b([0-9]{2})([0-9]{2})\b(?!:)", r"\1:\2", text)
+    return re.sub(r"\b([0-9]{1,2})(?:[:.h]([0-9]{2}))?(?![0-9:]) *(?:(am|pm)\b|h\b)?", one, text, flags=re.IGNORECASE)
+
+
 def _steps(kind: FilterType) -> Iterator[Callable[[str], str]]:
     yield _characters
     yield _double_quotes
@@ -117,6 +130,8 @@ def _steps(kind: FilterType) -> Iterator[Callable[[str], str]]:
     if kind is FilterType.DATE:
         yield _negative
         yield _dates
+    if kind is FilterType.TIME:
+        yield _times
     yield _ends
     yield _words
     yield _ends
@@ -186,12 +201,13 @@ def _has_outside(part: str, sign: str) -> bool:
     return False
 
 
-def warnings(text: str, node: Node | None, kind: FilterType) -> tuple[str, ...]:
+def warnings(text: str, node: Node | None, kind: FilterType, *, may_be_blank: bool = True) -> tuple[str, ...]:
     """What the filter means where that may surprise: one sentence each, with what to write instead."""
     out = [*_surprises(node), *(w for term in terms(node) for w in _term_warnings(term, kind))]
-    if kind is FilterType.DATE and any(_before(t) for t in terms(node)) and not any(_blank(t) for t in terms(node)):
+    blank_counts = may_be_blank and kind in MAY_BE_NONE and any(_before(t) for t in terms(node))
+    if blank_counts and not any(_blank(t) for t in terms(node)):
         written = text.strip() if isinstance(node, Term) else f"({text.strip()})"
-        out.append(f"no date counts as before every date; without it write {written}&<>''")
+        out.append(f"no {kind} counts as before every {kind}; without it write {written}&<>''")
     inside = any(is_odd(char) and char != "\t" for char in text)
     if inside:
         out.append("a blank or a sign that cannot be seen stands inside the quotes and is part of the value")
@@ -254,6 +270,8 @@ def _descends(low: object, high: object) -> bool:
     if isinstance(low, str) and isinstance(high, str):
         return low > high
     if isinstance(low, Decimal) and isinstance(high, Decimal):
+        return low > high
+    if isinstance(low, time) and isinstance(high, time):
         return low > high
     return isinstance(low, date) and isinstance(high, date) and low > high
 

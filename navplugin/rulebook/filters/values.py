@@ -8,7 +8,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -24,12 +24,15 @@ class FilterType(StrEnum):
     DECIMAL = "decimal"
     INTEGER = "integer"
     DATE = "date"
+    TIME = "time"
     OPTION = "option"
     BOOLEAN = "boolean"
 
 
 NUMBERS = frozenset({FilterType.DECIMAL, FilterType.INTEGER})
 WORDS = frozenset({FilterType.TEXT, FilterType.CODE, FilterType.OPTION})
+MAY_BE_NONE = frozenset({FilterType.DATE, FilterType.TIME})
+"""Kinds whose blank is a value before all others."""
 UNORDERED = frozenset({FilterType.OPTION, FilterType.BOOLEAN})
 
 CODES = {
@@ -46,6 +49,7 @@ CODES = {
     "filter-token": "% with a name, which only the NAV client replaces",
     "filter-number": "not a number as rule files write it",
     "filter-date": "not a date as rule files write it",
+    "filter-time": "not a time as rule files write it",
     "filter-option": "not one of the names of this field",
     "filter-boolean": "neither Yes nor No",
     "filter-blank": "'' on a field that is never blank",
@@ -80,11 +84,12 @@ class Today:
             return date.min if self.count < 0 else date.max
 
 
-Value = str | Decimal | date | bool | Today | None
-"""What a term compares with; None is blank, or no date."""
+Value = str | Decimal | date | time | bool | Today | None
+"""What a term compares with; None is blank, no date or no time."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _TODAY = re.compile(r"today *(?:([+-]) *([0-9]{1,4}) *([dwmy]))?", re.IGNORECASE)
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -109,6 +114,8 @@ def read_value(raw: str, kind: FilterType, options: tuple[str, ...], at: int, le
             return _number(raw, kind, at, length)
         case FilterType.DATE:
             return _date(raw, at, length)
+        case FilterType.TIME:
+            return _time(raw, at, length)
         case FilterType.OPTION:
             return _option(raw, options, at, length)
         case FilterType.BOOLEAN:
@@ -152,6 +159,24 @@ def _date_hint(raw: str) -> str:
     return "write year-month-day as in 2026-05-31, or today, or today-30D"
 
 
+def _time(raw: str, at: int, length: int) -> time | None:
+    if raw == "":
+        return None
+    found = _as_time(raw)
+    if found is None:
+        hint = "write hours and minutes of the day, 00:00 to 23:59"
+        raise FilterSyntaxError("filter-time", f"'{raw}' is not a time", at, length, hint)
+    return found
+
+
+def _as_time(text: str) -> time | None:
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return time(hours, minutes, seconds) if hours < 24 and minutes < 60 and seconds < 60 else None
+
+
 def _option(raw: str, options: tuple[str, ...], at: int, length: int) -> str:
     if not options:
         return raw.strip()
@@ -183,6 +208,8 @@ def coerce(value: object, kind: FilterType) -> Value:
             return parse_money(value)
         case FilterType.DATE:
             return _coerce_date(value)
+        case FilterType.TIME:
+            return _coerce_time(value)
         case FilterType.BOOLEAN:
             return value if isinstance(value, bool) else _YES_NO.get(str(value).strip().casefold())
 
@@ -201,16 +228,29 @@ def _coerce_date(value: object) -> date | None:
         return None
 
 
+def _coerce_time(value: object) -> time | None:
+    """The time of day; seconds count, parts of them do not."""
+    if isinstance(value, datetime):
+        value = value.time()
+    if isinstance(value, time):
+        return value.replace(microsecond=0, tzinfo=None)
+    return _as_time(str(value).partition(".")[0])
+
+
 def show(value: object, kind: FilterType) -> str:
     """The value as an administrator reads it in an explanation, at most 60 characters."""
-    seen = coerce(value, kind)
+    return show_coerced(coerce(value, kind), kind)
+
+
+def show_coerced(seen: Value, kind: FilterType) -> str:
+    """`show` for a value that `coerce` gave."""
     if seen is None:
-        return "no date" if kind is FilterType.DATE else "no value"
+        return {FilterType.DATE: "no date", FilterType.TIME: "no time"}.get(kind, "no value")
     if isinstance(seen, bool):
         return "Yes" if seen else "No"
     if isinstance(seen, Decimal):
         return f"{seen:f}" if abs(seen.adjusted()) < 40 else str(seen)
-    text = str(seen)
+    text = f"{seen:%H:%M:%S}".removesuffix(":00") if isinstance(seen, time) else str(seen)
     if text == "":
         return "blank"
     text = text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,145 @@
+"""Several sales at once, so that a slow AIQ delays only the sale that asked it.
+
+One lane works at a time: it gives its turn away only while it waits for AIQ, and has it again before it goes on. So
+the ledger, NAV and all that the worker remembers see one lane after the other, as without lanes; what may happen
+between a call to AIQ and its answer is what may happen there anyway, and is enumerated (tests/money, `other`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from navplugin.core.model import Claim, Member, Persona, Wallet, WalletDiscount
+from navplugin.core.ports import Contact, LoyaltyProvider, Redemption, Signup
+
+T = TypeVar("T")
+Job = Callable[[], T]
+
+
+class Turn:
+    """Who may work now. `given_away` is entered around each call to AIQ."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and have it."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def given_away(self) -> Iterator[None]:
+        """Let others work meanwhile."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
+
+
+class Lanes:
+    """Runs one job for each receipt at a time. count 0: in the caller's thread, one after the other.
+
+    patience: seconds that a round waits for its jobs; what takes longer is collected in a later round.
+    """
+
+    def __init__(self, count: int = 0, patience: float = 0.25) -> None:
+        self.turn, self.patience = Turn(), patience
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="lane") if count else None
+        self._busy: dict[str, Future[object]] = {}
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """Receipts whose job is not collected yet."""
+        return frozenset(self._busy)
+
+    def run(self, jobs: Mapping[str, Job[T]]) -> Iterator[tuple[str, Job[T]]]:
+        """Begin these jobs; yields receipt and outcome of every job that is done: call it for result or exception."""
+        if self._pool is None:
+            yield from jobs.items()
+            return
+        self._busy |= {receipt: self._pool.submit(self._in_turn, job) for receipt, job in jobs.items()}
+        with self.turn.given_away():
+            wait(self._busy.values(), self.patience)
+        for receipt, future in list(self._busy.items()):
+            if future.done():
+                del self._busy[receipt]
+                yield receipt, future.result  # type: ignore[misc]
+
+    def _in_turn(self, job: Job[T]) -> T:
+        with self.turn.taken():
+            return job()
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
+
+class YieldingLoyalty:
+    """The loyalty programme for lanes: the turn is given away while a call is under way."""
+
+    def __init__(self, asked: LoyaltyProvider, turn: Turn) -> None:
+        self._asked, self._turn = asked, turn
+
+    def contact_of(self, member: Member) -> Contact | None:
+        """No call."""
+        return self._asked.contact_of(member)
+
+    def fetch_status(self, contact: Contact) -> Persona:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.fetch_status(contact)
+
+    def fetch_wallet(self, contact: Contact) -> Wallet | None:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.fetch_wallet(contact)
+
+    def find_redemptions(
+        self, contact_id: str, discount_id: str, reference: str, since: datetime
+    ) -> Sequence[Redemption]:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.find_redemptions(contact_id, discount_id, reference, since)
+
+    def list_redemptions(self, since: datetime) -> Sequence[Redemption]:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.list_redemptions(since)
+
+    def send_signup(self, signup: Signup) -> Persona:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.send_signup(signup)
+
+    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.send_redemption(discount, reference, key)
+
+    def send_refund(self, claim: Claim, contact_id: str) -> None:
+        """As the port says."""
+        with self._turn.given_away():
+            self._asked.send_refund(claim, contact_id)
+
+    def send_collection(self, claim: Claim, contact_id: str) -> None:
+        """As the port says."""
+        with self._turn.given_away():
+            self._asked.send_collection(claim, contact_id)
+
+    def send_pin(self, contact: Contact) -> None:
+        """As the port says."""
+        with self._turn.given_away():
+            self._asked.send_pin(contact)
+
+    def send_pin_answer(self, contact: Contact, pin: str) -> Wallet | None:
+        """As the port says."""
+        with self._turn.given_away():
+            return self._asked.send_pin_answer(contact, pin)

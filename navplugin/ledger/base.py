@@ -1,0 +1,193 @@
+"""The ledger's file: opened whole or not at all, one transaction at a time, every write fenced by the watch's epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, create_engine, event, exists, insert, select, update
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.pool import NullPool
+
+from navplugin.core.errors import LedgerUnusable
+from navplugin.ledger.schema import VERSION, WATCH, is_empty, migrate, read_version
+
+MEMORY = Path(":memory:")
+BUSY_SECONDS = 5.0
+"""How long another program may hold the file: a backup, a command that reads."""
+ADVICE = {
+    "locked": "another program holds it; end that program",
+    "not a database": "the file is damaged or not a ledger; restore it from a backup",
+    "malformed": "the file is damaged; restore it from a backup",
+    "readonly": "the file or its folder is read-only; give the service account the right to write",
+    "unable to open": "the folder is missing or may not be written; check `state` in the profile",
+    "full": "the disk is full; make room, nothing is lost",
+    "I/O error": "the disk is full or failing; make room or move the ledger, nothing that was answered is lost",
+}
+
+
+class LedgerFile:
+    """One SQLite file (WAL, synchronous=FULL, IMMEDIATE).
+
+    must_exist: refuse to begin an empty ledger (all commands but `run` and `demo`). hide_with: key of the mode without
+    personal data: member cards are kept as a keyed hash only, AIQ's ids of people not at all.
+    is_new: whether the file was begun now. Raises LedgerUnusable with the reason when the file is locked, damaged,
+    empty, read-only, of another program or from a newer version. Methods may be called from any thread.
+    """
+
+    def __init__(self, path: Path, *, must_exist: bool = False, hide_with: bytes = b"") -> None:
+        if must_exist and not path.is_file():
+            raise LedgerUnusable(f"no ledger at {path}; run the worker first", system="ledger")
+        self.path, self.company, self.epoch = path, "", 0
+        self.is_new = path != MEMORY and not path.exists()
+        self._key, self._cards, self._lock = hide_with, {"": ""}, threading.RLock()
+        try:
+            if self.is_new:
+                _begin(path)
+            elif path != MEMORY and path.stat().st_size == 0:
+                raise LedgerUnusable(
+                    f"{path} is empty: a ledger that was cut off or copied half; restore it from a backup, "
+                    "or delete the file to begin anew",
+                    system="ledger",
+                )
+            self._engine = _engine(path)
+            self._connection = self._engine.connect()
+        except (DatabaseError, OSError) as problem:
+            raise LedgerUnusable(f"cannot open {path}: {_why(problem)}", system="ledger") from problem
+        try:
+            self._prepare()
+        except LedgerUnusable:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._write() as connection:
+            if self.path != MEMORY and (said := _damage(connection)):
+                raise LedgerUnusable(f"{self.path} is damaged ({said}); restore it from a backup", system="ledger")
+            version = read_version(connection)
+            if version > VERSION:
+                raise LedgerUnusable(
+                    f"{self.path} was written by a newer navplugin (ledger {version}, this one knows {VERSION}); "
+                    "install that version again",
+                    system="ledger",
+                )
+            if version == 0 and not is_empty(connection):
+                text = f"{self.path} is a database of another program; name another file"
+                raise LedgerUnusable(text, system="ledger")
+            migrate(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+        self._engine.dispose()
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        """One IMMEDIATE transaction; database faults become LedgerUnusable."""
+        with self._lock:
+            try:
+                with self._connection.begin():
+                    yield self._connection
+            except IntegrityError as problem:
+                text = "another worker has written this row; this one stops"
+                raise LedgerUnusable(text, system="ledger") from problem
+            except DatabaseError as problem:
+                raise LedgerUnusable(f"{self.path}: {_why(problem)}", system="ledger") from problem
+
+    # ---- the watch -------------------------------------------------------------------------------------------------
+
+    def take_watch(self, company: str, owner: str, now: datetime) -> int:
+        """Become the only writer for this company. The epoch grows each time; an older worker writes no more."""
+        with self._write() as connection:
+            epoch = connection.execute(select(WATCH.c.epoch).where(WATCH.c.company == company)).scalar() or 0
+            row = {"epoch": epoch + 1, "owner": owner, "taken_at": now.isoformat()}
+            if epoch:
+                connection.execute(update(WATCH).where(WATCH.c.company == company).values(row))
+            else:
+                connection.execute(insert(WATCH).values(company=company, **row))
+        self.company, self.epoch = company, epoch + 1
+        return self.epoch
+
+    def _fence(self) -> Any:
+        return exists().where(and_(WATCH.c.company == self.company, WATCH.c.epoch == self.epoch))
+
+    def _check_fence(self, connection: Connection) -> None:
+        if not connection.execute(select(self._fence())).scalar():
+            raise LedgerUnusable("another worker has taken over this company; this one stops", system="ledger")
+
+    # ---- member cards ----------------------------------------------------------------------------------------------
+
+    @property
+    def hides_people(self) -> bool:
+        """Whether this ledger keeps no personal data."""
+        return bool(self._key)
+
+    def learn_cards(self, cards: Iterable[str]) -> None:
+        """Member cards that NAV shows now: without personal data only they can be told from their hashes."""
+        for card in cards:
+            self._hidden(card)
+
+    def _hidden(self, card: str) -> str:
+        """A member card as it is kept."""
+        if not self._key or not card:
+            return card
+        token = hmac.new(self._key, card.encode(), hashlib.sha256).hexdigest()[:32]
+        self._cards[token] = card
+        return token
+
+    def _shown(self, token: str) -> str:
+        """A member card as it was given; the hash itself where the card is not known to this process."""
+        return self._cards.get(token, token)
+
+
+def _begin(path: Path) -> None:
+    """A new ledger appears whole: a process that dies here leaves no half file to be taken for an empty ledger."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    engine = _engine(fresh)
+    with engine.connect() as connection, connection.begin():
+        migrate(connection)
+    engine.dispose()
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass  # another worker was faster
+    except OSError:
+        fresh.rename(path)  # a file system without links
+    fresh.unlink(missing_ok=True)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _set_pragmas(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _damage(connection: Connection) -> str:
+    said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if said == "ok" else " ".join(said.split())
+
+
+def _why(problem: Exception) -> str:
+    text = str(getattr(problem, "orig", None) or problem).strip()
+    hint = next((cure for word, cure in ADVICE.items() if word in text), "")
+    return f"{text}: {hint}" if hint else text

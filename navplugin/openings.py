@@ -1,0 +1,172 @@
+"""Opening claims: for what the cashier picked, and for lines that nobody picked (design.md 6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from navplugin.claims import SAFETY
+from navplugin.core.model import (
+    Claim,
+    End,
+    Grant,
+    GrantStatus,
+    Offer,
+    Points,
+    SaleState,
+    Snapshot,
+    WalletDiscount,
+)
+from navplugin.core.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A claim to be opened for a pick or an orphan line; `orphan` is opened even when the balance is too small."""
+
+    claim: Claim
+    orphan: bool = False
+
+
+def openings(
+    snapshot: Snapshot, claims: Iterable[Claim], orphans: Iterable[Grant] = (), rules: frozenset[str] = SAFETY
+) -> tuple[Opening, ...]:
+    """Claims to open: one for each pick, and on posted sales one for each line of a mapped offer without a claim.
+
+    claims: all claims of this receipt and sale GUID. orphans: what `orphan_grants` found.
+    """
+    last = latest_by_code(claims)
+    out = []
+    if snapshot.sale.state.is_open and snapshot.journal is not None:
+        for grant in snapshot.picks:
+            before = last.get(grant.coupon_code)
+            if before is None or (before.end is End.RELEASED and not before.told):
+                out.append(Opening(claim_for(snapshot, grant, before)))
+    if "orphan" in rules:
+        for grant in orphans:
+            before = last.get(grant.coupon_code)
+            if before is None or before.end is End.RELEASED:
+                out.append(Opening(claim_for(snapshot, grant, before), orphan=True))
+    return tuple(out)
+
+
+def typed_lines(snapshot: Snapshot, claims: Iterable[Claim], mapped: Iterable[str]) -> tuple[str, ...]:
+    """Coupon codes on an open sale that AIQ's discounts bear and nobody picked: typed by hand, or picked for another
+    member. Their lines are to be removed. mapped: codes of which it is known that AIQ's discounts bear them."""
+    if snapshot.journal is None or not snapshot.sale.state.is_open:
+        return ()
+    known = {g.coupon_code for g in snapshot.grants} | set(mapped)
+    picked = {g.coupon_code for g in snapshot.picks}
+    under_way = {c.coupon_code for c in claims if c.end is not End.RELEASED}
+    return tuple(sorted(snapshot.journal.coupon_codes & known - picked - under_way))
+
+
+def orphan_grants(
+    snapshot: Snapshot, offers: Iterable[Offer], discounts: Iterable[WalletDiscount]
+) -> tuple[Grant, ...]:
+    """The grants behind posted lines of mapped offers: the row where there is one, else made from offer and discount.
+
+    A mapped offer is one whose coupon code an AIQ discount bears, or for which this sale has a row.
+    """
+    if snapshot.posted is None or snapshot.sale.state is not SaleState.POSTED or snapshot.is_return:
+        return ()
+    applied = applied_by_offer(snapshot)
+    rows = {g.coupon_code: g for g in snapshot.grants}
+    known = {d.coupon_code: d for d in discounts}
+    out = []
+    for offer in offers:
+        code = offer.coupon_code
+        if not code or applied.get(offer.offer_no, ZERO) <= ZERO or (code not in rows and code not in known):
+            continue
+        row = rows.get(code)
+        if row is not None and row.offer_no == offer.offer_no:
+            out.append(row)
+        elif code in known:
+            out.append(_made_grant(snapshot, offer, known[code], applied[offer.offer_no]))
+    return tuple(out)
+
+
+def _made_grant(snapshot: Snapshot, offer: Offer, discount: WalletDiscount, applied: Decimal) -> Grant:
+    sale = snapshot.sale
+    return Grant(
+        receipt_no=sale.receipt_no,
+        coupon_code=offer.coupon_code,
+        offer_no=offer.offer_no,
+        discount_ext_id=discount.discount_id,
+        description=discount.name,
+        value_kind="amount",
+        value=applied,
+        points_cost=discount.points_cost,
+        min_amount=ZERO,
+        min_balance=ZERO,
+        blocked_text="",
+        needs_pin=False,
+        member_ref=sale.member_card_no,
+        points="",
+        redemption_id="",
+        reason="",
+        status=GrantStatus.APPLIED,
+        picked_at=None,
+        picked_by="",
+        journal_line_no=0,
+        applied_amount=applied,
+    )
+
+
+def latest_by_code(claims: Iterable[Claim]) -> dict[str, Claim]:
+    """The last generation of each coupon code."""
+    out: dict[str, Claim] = {}
+    for claim in sorted(claims, key=lambda c: c.generation):
+        out[claim.coupon_code] = claim
+    return out
+
+
+def claim_for(snapshot: Snapshot, grant: Grant, last: Claim | None) -> Claim:
+    """A new claim from the grant that was picked. Its member is the one that the grant was made for."""
+    sale = snapshot.sale
+    return Claim(
+        company=snapshot.company,
+        store_no=sale.store_no,
+        receipt_no=sale.receipt_no,
+        sale_guid=sale.sale_guid,
+        coupon_code=grant.coupon_code,
+        generation=last.generation + 1 if last else 1,
+        member_card_no=grant.member_ref,
+        discount_id=grant.discount_ext_id,
+        offer_no=grant.offer_no,
+        points_cost=grant.points_cost,
+        promised=grant.value if grant.value_kind == "amount" else ZERO,
+        staff_id=grant.picked_by or sale.staff_id,
+        pos_terminal_no=sale.pos_terminal_no,
+    )
+
+
+def applied_by_offer(snapshot: Snapshot) -> dict[str, Decimal]:
+    """Posted discount for each offer number, positive on a sale."""
+    out: dict[str, Decimal] = {}
+    for discount in snapshot.posted.discounts if snapshot.posted else ():
+        out[discount.offer_no] = out.get(discount.offer_no, ZERO) + discount.amount
+    return out
+
+
+def may_hold(
+    balance: Decimal | None, others: Iterable[Claim], claim: Claim, read_at: datetime | None = None
+) -> str:
+    """'' when the balance less all holds covers the claim's cost, else the sentence for the cashier.
+
+    others: the member's claims over all tills and stores of the ledger. read_at: when the balance was read; what was
+    taken after that is missing in it too. With points hidden (balance None): one active claim for each member, and one
+    for each single-use discount.
+    """
+    mine = [c for c in others if c.member_card_no == claim.member_card_no and c.key != claim.key]
+    active = [c for c in mine if c.holds_points]
+    later = [c for c in mine if c.points is Points.YES and c.taken_at and read_at and c.taken_at > read_at]
+    if balance is None and active:
+        return "Another wallet discount of this member is under way."
+    if balance is not None and balance - sum((c.points_cost for c in (*active, *later)), ZERO) < claim.points_cost:
+        return "Not enough points: another sale holds them."
+    if not claim.reusable and any(c.discount_id == claim.discount_id for c in (*active, *later)):
+        return "This discount is in use on another sale."
+    return ""

@@ -1,0 +1,148 @@
+"""Invariants of reliability.md 5 as design.md 6 reads them: checked after each round, and once all has come home."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from navplugin.core.model import Claim, SaleState
+from navplugin.openings import latest_by_code
+from tests.money.aiq import CODES, MEMBER
+from tests.money.till import ReturnSale, Till
+from tests.money.world import World
+
+MOVES_A_CODE = 8
+"""I17: calls that move points, for each receipt and coupon code of a run with one fault."""
+
+
+def check_now(world: World) -> None:
+    """What must hold at every moment."""
+    say = world.violations.append
+    for receipt in world.setup.receipts:
+        for code in CODES:
+            net = world.aiq.net(world.sales[receipt].row().sale_guid, code)
+            if net > 1:
+                say(f"I2: {receipt} {code}: points were taken twice")
+            if net < 0:
+                say(f"I9: {receipt} {code}: points were given back twice")
+            if world.setup.redeem_at == "select" and net == 0 and _is_on_open_sale(world.sales[receipt], code):
+                say(f"I1: {receipt} {code}: the line stands and the points are not taken")
+    if world.setup.owed != "adjust" and min(world.aiq.points.values()) < 0:
+        say("I2: more points were taken than there are")
+    if world.setup.lookup == "blind" and world.aiq.refunds:
+        say("I9: a refund was sent in blind")
+    if world.aiq.moves > MOVES_A_CODE * len(CODES) * len(world.setup.receipts):
+        say(f"I17: {world.aiq.moves} calls that move points")
+
+
+def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:
+    """A line that the session put there for a pick."""
+    if not isinstance(till, Till) or not till.state.is_open or code not in till.lines:
+        return False
+    return code in till.grants and till.grants[code].status.is_picked
+
+
+def check_end(world: World) -> None:
+    """What must be true once nothing is in flight any more."""
+    for receipt in world.setup.receipts:
+        till = world.sales[receipt]
+        assert isinstance(till, Till)
+        for code in CODES:
+            _check_code(world, till, code)
+    _check_ledger(world)
+
+
+def _check_code(world: World, till: Till, code: str) -> None:
+    def say(what: str) -> None:
+        world.violations.append(f"{what} [{till.receipt_no} {code}: {state}, {net} times taken, claim {end}]")
+
+    mine = [c for c in world.store.claims.values() if c.receipt_no == till.receipt_no and c.coupon_code == code]
+    claims = [c for c in mine if c.sale_guid == till.row().sale_guid]
+    last = latest_by_code(claims).get(code)
+    end = last.end.value if last else "none"
+    net = world.aiq.net(till.row().sale_guid, code)
+    sold = till.state is SaleState.POSTED and till.posted is not None and till.posted.get(code, Decimal(0)) > 0
+    state = f"{till.state} {'with' if sold else 'without'} the discount"
+    if till.gone:
+        if end == "OPEN":
+            say("I8: a vanished sale's claim stays open")
+        return
+    if till.state.is_open:
+        if net > (1 if world.setup.redeem_at != "posted" else 0):
+            say("I1: taken too early")
+        if end == "OPEN" and code not in till.lines and world.setup.redeem_at != "select":
+            say("a line that the cashier removed leaves a claim behind")
+        return
+    if code in till.typed_seen and sold and not world.io.plan and not world.deaths:
+        say("a typed coupon was seen and not removed")
+    if sold and not last:
+        say("I5: a posted line without a claim")
+    if end == "OPEN":
+        say("I8: not over")
+    if len(claims) > 4:
+        say(f"I17: {len(claims)} claims for one pick")
+    if any(c.told for c in claims) and net and not sold:
+        say("told No and taken all the same")
+    if end == "SUSPECT":
+        if last is not None and not _may_be_suspect(world, till, last):
+            say(f"I11: suspect for no allowed reason: {last.reason}")
+        return
+    given = _given_back(world, till)
+    wanted = 1 if sold and end == "SETTLED" and not given else 0
+    if sold and end not in ("SETTLED", "OWED") and not given:
+        say("I1: a posted discount that nobody answers for")
+    if net != wanted:
+        say(f"I1, I3: {wanted} expected")
+    if end == "OWED" and not _may_be_owed(world):
+        say("I11: owed although nobody else spent the points")
+    if end == "SETTLED" and sold and not given:
+        if last is None or till.member != last.member_card_no or till.member not in _charged(world, last):
+            say("I4: settled for another member")
+        if till.floor and till.basket < CODES[code][0]:
+            say("I10: settled below the minimum")
+
+
+def _charged(world: World, claim: Claim) -> set[str]:
+    return {one.member for one in (*world.aiq.taken, *world.aiq.adjusted) if one.key == claim.key}
+
+
+def _given_back(world: World, till: Till) -> bool:
+    """Whether returns call for the points by this policy."""
+    back = sum(s.quantity for s in world.sales.values() if not isinstance(s, Till) and s.sold == till.receipt_no)
+    setup = world.setup
+    return (back >= 2 and setup.full_return == "give") or (back == 1 and setup.part_return == "give")
+
+
+def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
+    setup, planned = world.setup, set(world.io.plan.values())
+    moves = [row[1] for row in world.store.journal if row[0] == claim.key]
+    disagrees = till.member != claim.member_card_no or (till.floor and till.basket < CODES[claim.coupon_code][0])
+    unknown = "sent" in moves or "refund sent" in moves or "collection sent" in moves
+    return (
+        (disagrees and till.posted is not None and (till.posted_unseen or bool(planned)))
+        or (setup.lookup == "blind" and unknown)
+        or (setup.refund == "manual" and claim.taken_at is not None)
+        or (setup.refund == "adjust" and "refund sent" in moves)
+        or "collection sent" in moves
+        or ("refuse" in planned and "refund sent" in moves)
+        or "sale missing" in moves
+    )
+
+
+def _may_be_owed(world: World) -> bool:
+    others = any(not c.line_seen for c in world.store.claims.values()) and world.setup.balance <= 600
+    return others or "refuse" in world.io.plan.values() or world.aiq.points[MEMBER] < 100 or not world.aiq.offered
+
+
+def _check_ledger(world: World) -> None:
+    for claim in world.store.claims.values():
+        row = world.sales[claim.receipt_no].row()
+        if claim.end == "OPEN" and not (row.state.is_open and row.sale_guid == claim.sale_guid):
+            world.violations.append(f"I8: {claim.key} is never over")
+    known = {(c.receipt_no, c.coupon_code) for c in world.store.claims.values()}
+    for one in world.aiq.taken:
+        if (one.receipt_no, one.code) not in known:
+            world.violations.append(f"I12: AIQ has a redemption for {one.receipt_no} {one.code} that nobody knows")
+    last = {row[0]: row for row in world.store.journal}
+    for key, claim in world.store.claims.items():
+        if last.get(key, ("", "", "", ""))[2:4] != (str(claim.points), str(claim.end)):
+            world.violations.append(f"I13: the journal does not lead to {key}")

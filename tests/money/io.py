@@ -1,0 +1,72 @@
+"""The one place where the enumeration stands between the worker and the rest: every boundary is counted and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from navplugin.core.errors import Busy, Conflict, Refused, UnknownOutcome, Unreachable
+
+T = TypeVar("T")
+
+
+class Died(BaseException):
+    """The process was killed here."""
+
+
+FAULTS: Mapping[str, tuple[str, ...]] = {
+    "ledger": ("die", "die-after"),
+    "nav.read": ("die", "away"),
+    "nav.write": ("die", "die-after", "away", "before", "after", "late", "conflict"),
+    "aiq.read": ("die", "away"),
+    "aiq.move": ("die", "die-after", "away", "busy", "before", "after", "late", "refuse"),
+}
+"""What may befall a call of each kind.
+
+die, die-after: the process is killed before or after it. away, busy, conflict, refuse: a definite no without effect.
+before, after, late: no answer comes; the effect never was, was, or is still to come.
+"""
+
+
+@dataclass(slots=True)
+class Io:
+    """plan: boundary number -> what happens there: a fault, `press:KEY`, `other` (another receipt's turn comes in
+    between), `take-over` (a second worker does). Numbers begin with 1."""
+
+    plan: Mapping[int, str] = field(default_factory=dict)
+    passed: int = 0
+    kinds: list[str] = field(default_factory=list)
+    meanwhile: Callable[[str], None] = lambda _: None
+    be_late: Callable[[str, Callable[[], object]], None] = lambda *_: None
+
+    def cross(self, kind: str, call: Callable[[], T]) -> T:
+        """Carry out one call, with whatever is planned for it."""
+        self.passed += 1
+        self.kinds.append(kind)
+        planned = self.plan.get(self.passed, "")
+        if not planned:
+            return call()
+        if planned not in FAULTS[kind]:
+            self.meanwhile(planned)
+            return call()
+        return self._with(planned, kind, call)
+
+    def _with(self, fault: str, kind: str, call: Callable[[], T]) -> T:
+        if fault == "die":
+            raise Died
+        if fault == "away":
+            raise Unreachable("no route")
+        if fault == "busy":
+            raise Busy("too many calls")
+        if fault == "refuse":
+            raise Refused("not today")
+        if fault == "conflict":
+            raise Conflict("somebody else changed the row")
+        if fault == "late":
+            self.be_late(kind, call)
+        elif fault in ("after", "die-after"):
+            call()
+        if fault == "die-after":
+            raise Died
+        raise UnknownOutcome("no answer")

@@ -1,0 +1,135 @@
+"""The presence check: PIN asked, entered, wrong, bypassed; what each leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from navplugin.core.errors import NavpluginError, Refused, UnknownOutcome, Unreachable
+from navplugin.core.model import Sale, SaleState, Snapshot, StaffAction
+from navplugin.core.ports import Contact
+from navplugin.ledger import SqlLedger
+from navplugin.presence import PinDesk
+from tests.conftest import ScriptedClock
+
+ANA = Contact("5550001111", "")
+SALE = Sale("R1", "g", "S1", "P1", "101", "M1", SaleState.SALES, "", "", None, 1)
+SNAPSHOT = Snapshot("C", SALE, None, None)
+
+
+class Aiq:
+    """Sends PINs; `fault` befalls the next call."""
+
+    def __init__(self) -> None:
+        self.sent, self.asked, self.fault = 0, 0, None
+
+    def _fail(self) -> None:
+        fault, self.fault = self.fault, None
+        if fault:
+            raise fault
+
+    def send_pin(self, contact: Contact) -> None:
+        self.sent += 1
+        self._fail()
+
+    def send_pin_answer(self, contact: Contact, pin: str) -> None:
+        self.asked += 1
+        self._fail()
+        if pin != "1234":
+            raise Refused("Invalid code")
+
+
+@pytest.fixture
+def aiq() -> Aiq:
+    return Aiq()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: ScriptedClock) -> Iterator[SqlLedger]:
+    one = SqlLedger(tmp_path / "l.db")
+    one.take_watch("C", "test", clock.now())
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def desk(aiq: Aiq, ledger: SqlLedger, clock: ScriptedClock) -> PinDesk:
+    return PinDesk(ledger, aiq, clock)  # type: ignore[arg-type]
+
+
+def do(desk: PinDesk, action: str, pin: str = "", staff: str = "101", contact: Contact | None = ANA) -> str:
+    return desk.answer(StaffAction(1, action, "R1", "New", staff, "M1", pin=pin), SNAPSHOT, contact)
+
+
+def test_the_right_pin_proves_presence_for_this_sale_only(desk: PinDesk, ledger: SqlLedger) -> None:
+    assert do(desk, "PinRequest") == ""
+    assert not desk.is_present(SNAPSHOT)
+    assert do(desk, "PinEnter", "1234") == ""
+    assert desk.is_present(SNAPSHOT)
+    assert ledger.presence("R1", "another sale", "M1") is None
+    assert [p.how for p in ledger.list_presences()] == ["pin"]
+
+
+def test_a_wrong_pin_may_be_tried_three_times(desk: PinDesk, aiq: Aiq) -> None:
+    do(desk, "PinRequest")
+    said = [do(desk, "PinEnter", "0000") for _ in range(4)]
+    assert said[0] == "The PIN is wrong, 2 tries left."
+    assert said[3] == "3 wrong PINs: send a new one."
+    assert aiq.asked == 3
+    assert not desk.is_present(SNAPSHOT)
+
+
+def test_a_second_text_goes_out_after_half_a_minute_at_the_earliest(
+    desk: PinDesk, aiq: Aiq, clock: ScriptedClock
+) -> None:
+    for _ in range(3):
+        assert do(desk, "PinRequest") == ""
+    assert aiq.sent == 1
+    clock.advance(seconds=31)
+    do(desk, "PinRequest")
+    assert aiq.sent == 2
+
+
+def test_a_pin_is_good_for_ten_minutes(desk: PinDesk, clock: ScriptedClock) -> None:
+    do(desk, "PinRequest")
+    clock.advance(minutes=11)
+    assert do(desk, "PinEnter", "1234") == "Send a PIN first."
+
+
+def test_a_bypass_is_a_logged_act_of_somebody(desk: PinDesk, ledger: SqlLedger) -> None:
+    assert do(desk, "PinBypass", staff="") == "A bypass needs the name of who answers for it."
+    assert do(desk, "PinBypass", staff="102") == ""
+    assert desk.is_present(SNAPSHOT)
+    assert [r["text"] for r in ledger.reports("R1")] == ["staff 102 bypassed the presence check"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(Refused("?"), "AIQ does not know this member."), (UnknownOutcome("?"), ""),
+     (Unreachable("?"), "AIQ does not answer; no PIN was sent.")],
+)  # fmt: skip
+def test_each_fault_of_a_request_is_told(desk: PinDesk, aiq: Aiq, fault: NavpluginError, said: str) -> None:
+    aiq.fault = fault  # type: ignore[assignment]
+    assert do(desk, "PinRequest") == said
+
+
+def test_an_answer_that_never_came_costs_no_try(desk: PinDesk, aiq: Aiq) -> None:
+    do(desk, "PinRequest")
+    aiq.fault = Unreachable("?")  # type: ignore[assignment]
+    assert "could not be checked" in do(desk, "PinEnter", "1234")
+    assert do(desk, "PinEnter", "1234") == ""
+
+
+def test_the_pin_is_never_kept(desk: PinDesk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    do(desk, "PinRequest")
+    do(desk, "PinEnter", "987654")
+    do(desk, "PinEnter", "1234")
+    raw = b"".join(p.read_bytes() for p in tmp_path.iterdir())
+    assert b"987654" not in raw
+    assert "987654" not in caplog.text
+
+
+def test_a_member_without_phone_or_card_is_told(desk: PinDesk) -> None:
+    assert "neither a phone number nor an e-mail" in do(desk, "PinRequest", contact=None)
