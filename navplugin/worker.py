@@ -342,9 +342,10 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
-        cannot be written, holds up no other and is tried again now and then; other failures end the turn."""
-        row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, dict(effect.fields))
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take or that cannot
+        be written, holds up no other and waits for the next recheck; other failures end the turn."""
+        row = (sale.receipt_no, effect.page, effect.key)
+        content = (effect.op, {n: v for n, v in effect.fields.items() if not isinstance(v, datetime)})
         if self._refused.get(row) == content:
             return False
         number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())

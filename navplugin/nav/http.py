@@ -158,7 +158,8 @@ class NavHttp:
             return Reply(document, str(document.get("@odata.etag") or etag))
         if "json" not in response.kind:
             text = "something else than NAV answered (no JSON); check the address, the proxy and the sign-in page"
-            raise problem_of(ProtocolError, request.where, text)
+            # A page of a proxy may stand in the place of NAV's answer to a write that was done.
+            raise problem_of(ProtocolError if request.reads else UnknownOutcome, request.where, text)
         if request.reads:
             raise problem_of(ProtocolError, request.where, "NAV's answer is cut off or no JSON; read again later")
         raise problem_of(UnknownOutcome, request.where, "NAV's answer to the write is unreadable; read the row back")

@@ -298,7 +298,7 @@ def _no_soap(channel: Channel, request: Request, answer: Response) -> NavpluginE
         return problem_of(Misconfigured, request.where, f"{text} (404)")
     if answer.status in (200, 500):
         text = "something else than NAV answered (no XML); check the address, the proxy and the sign-in page"
-        return problem_of(ProtocolError, request.where, text)
+        return problem_of(ProtocolError if request.reads else UnknownOutcome, request.where, text)
     return refusal(channel, request, answer)
 
 

@@ -231,6 +231,13 @@ def test_an_answer_without_end_or_without_a_byte_is_given_up(scripted: Any) -> N
         nav.write(insert())
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_proxys_page_in_place_of_the_answer_to_a_write_leaves_its_outcome_unknown(scripted: Any, status: int) -> None:
+    nav = scripted(reply(status, b"<html>Bad gateway</html>", "text/html"))
+    with pytest.raises(UnknownOutcome, match="something else than NAV answered"):
+        nav.write(insert())
+
+
 def test_a_set_that_cannot_go_on_because_its_last_row_is_gone_is_read_again(
     scripted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
