@@ -204,17 +204,17 @@ def test_a_balance_is_as_old_as_its_question(
 ) -> None:
     """Another till may take points while the answer is on its way; they are missing in it, and must be seen to be."""
     script.answers = [reply(200, {"data": {"loyaltyPoints": 600, "contactID": "c1"}})]
-    asked_at, answer = clock.now(), script.next
+    answer = script.next
 
     def late(request: Any) -> bytes:
         clock.advance(seconds=3)
         return answer(request)
 
     monkeypatch.setattr(script, "next", late)
-    for wallet in (aiq.fetch_wallet(ANA), aiq.send_pin_answer(ANA, "1234")):
+    for ask in (lambda: aiq.fetch_wallet(ANA), lambda: aiq.send_pin_answer(ANA, "1234")):
+        asked_at, wallet = clock.now(), ask()
         assert wallet is not None
         assert wallet.read_at == asked_at
-        asked_at = clock.now()
 
 
 def test_a_look_up_falls_back_to_post_and_remembers_it(aiq: AiqProvider, script: Script) -> None:
