@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from navplugin.core.model import Claim, End
+from navplugin.claim_view import Minimum, view_of
+from navplugin.core.model import Claim, End, PostedDiscount, PostedSale, Sale, SaleState, Snapshot
 from navplugin.core.ports import SignupRecord
 from navplugin.ledger import SqlLedger
 from tests.conftest import ScriptedClock
@@ -70,3 +71,16 @@ def test_a_sign_up_that_is_saved_before_its_card_is_seen_stays_one(path: Path, c
     assert found is not None
     assert found.state == "done"
     ledger.close()
+
+
+@pytest.mark.parametrize("posted_for", ["CARD-0815", ""])
+def test_why_a_sale_needs_a_person_names_no_card(clock: ScriptedClock, posted_for: str) -> None:
+    """The sentence goes to the claim, its journal, the reports and the log."""
+    posted = PostedSale(
+        "R1", "S0001", "P1", 7, posted_for, "1", False, False, "", clock.now(), "g", Decimal(100), (),
+        (PostedDiscount("AP0004", Decimal(100)),),
+    )  # fmt: skip
+    sale = Sale("R1", "g", "S0001", "P1", "1", posted_for, SaleState.POSTED, "", "", None, 9)
+    view = view_of(a_claim("R1", member_card_no=CARD), Snapshot("C", sale, None, posted), "", Minimum())
+    assert view.disagrees.startswith("posted ")
+    assert not {CARD, "CARD-0815"} & set(view.disagrees.replace(",", " ").split())
