@@ -101,7 +101,9 @@ def _disagreement(claim: Claim, snapshot: Snapshot, grant: Grant | None, applied
     if posted is None:
         return ""
     if posted.member_card_no != claim.member_card_no:
-        return f"posted for member {posted.member_card_no or 'none'}, picked for {claim.member_card_no}"
+        # No card: the sentence goes to the ledger, the reports and the log.
+        who = "for another member than it was picked for" if posted.member_card_no else "without the member"
+        return f"posted {who}"
     if grant is None:
         return ""
     total = sum((x.amount for x in posted.lines), ZERO) + sum((d.amount for d in posted.discounts), ZERO)

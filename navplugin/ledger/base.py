@@ -135,8 +135,8 @@ class LedgerFile:
             self._hidden(card)
 
     def _hidden(self, card: str) -> str:
-        """A member card as it is kept."""
-        if not self._key or not card:
+        """A member card as it is kept. What `_shown` gave out comes back as it was, also a hash."""
+        if not self._key or card in self._cards:
             return card
         token = hmac.new(self._key, card.encode(), hashlib.sha256).hexdigest()[:32]
         self._cards[token] = card
@@ -144,7 +144,7 @@ class LedgerFile:
 
     def _shown(self, token: str) -> str:
         """A member card as it was given; the hash itself where the card is not known to this process."""
-        return self._cards.get(token, token)
+        return self._cards.setdefault(token, token) if self._key else token
 
 
 def _begin(path: Path) -> None:

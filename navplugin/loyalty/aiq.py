@@ -114,15 +114,16 @@ class AiqProvider:
             for name, value in (("phone", contact.phone), ("email", contact.e_mail)):
                 if not value:
                     continue
+                asked_at = self._clock.now()  # what another till takes meanwhile may be missing in the answer
                 answer = self._http.read("POST", "/api/v2/wallet", "wallet", {name: value}, also=(404,))
                 _refuse_foreign_404(answer, "wallet")
-                wallet = None if answer.status == 404 else self._wallet(answer)
+                wallet = None if answer.status == 404 else self._wallet(answer, asked_at)
                 if wallet is not None:
                     return wallet
         return None
 
-    def _wallet(self, answer: Answer) -> Wallet | None:
-        return parse.wallet_of(parse.payload(answer.document), self._clock.now(), self._whole_address, self._skip)
+    def _wallet(self, answer: Answer, asked_at: datetime) -> Wallet | None:
+        return parse.wallet_of(parse.payload(answer.document), asked_at, self._whole_address, self._skip)
 
     def fetch_stores(self) -> Sequence[LoyaltyStore]:
         """The account's stores (aiq-api.md 12)."""
@@ -243,7 +244,8 @@ class AiqProvider:
 
     def send_pin_answer(self, contact: Contact, pin: str) -> Wallet | None:
         """The wallet behind the PIN. Refused: it is wrong. Sent once: AIQ counts attempts."""
-        return self._wallet(self._pin(1, contact, {"code": pin}))
+        asked_at = self._clock.now()
+        return self._wallet(self._pin(1, contact, {"code": pin}), asked_at)
 
     def _pin(self, step: int, contact: Contact, more: dict[str, Any]) -> Answer:
         """Both spellings of the pair are in use (aiq-api.md 9); the one that is not there answers 404 and does

@@ -200,6 +200,24 @@ def test_the_phone_is_asked_first_and_then_the_e_mail(aiq: AiqProvider, script: 
     assert [json.loads(one.body) for one in script.sent] == [{"phone": PHONE}, {"email": MAIL}]
 
 
+def test_a_balance_is_as_old_as_its_question(
+    aiq: AiqProvider, script: Script, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another till may take points while the answer is on its way; they are missing in it, and must be seen to be."""
+    script.answers = [reply(200, {"data": {"loyaltyPoints": 600, "contactID": "c1"}})]
+    answer = script.next
+
+    def late(request: Any) -> bytes:
+        clock.advance(seconds=3)
+        return answer(request)
+
+    monkeypatch.setattr(script, "next", late)
+    for ask in (lambda: aiq.fetch_wallet(ANA), lambda: aiq.send_pin_answer(ANA, "1234")):
+        asked_at, wallet = clock.now(), ask()
+        assert wallet is not None
+        assert wallet.read_at == asked_at
+
+
 def test_a_look_up_falls_back_to_post_and_remembers_it(aiq: AiqProvider, script: Script) -> None:
     found = reply(200, {"data": {"contactID": "c1", "loyalty": True}})
     script.answers = [refusal(405), found, found]

@@ -33,7 +33,10 @@ class WalletDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """What AIQ's wallet call said. `points` is None when hidden or not told."""
+    """What AIQ's wallet call said. `points` is None when hidden or not told.
+
+    read_at: when it was asked, not answered: what another till took meanwhile may be missing in the balance.
+    """
 
     contact_id: str
     points: Decimal | None

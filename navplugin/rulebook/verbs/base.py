@@ -100,6 +100,6 @@ def prompt_want(order: Order, verb: str, kind: str, code: str, texts: tuple[str,
         **more,
     }
     key = (sale.receipt_no, mark[:20].upper())
-    # The GUID is in both: LS gives a receipt number again after some voids.
-    once = f"prompt/{sale.receipt_no}/{sale.sale_guid}/{sale.member_card_no}/{verb}"
+    # The GUID is in both: LS gives a receipt number again after some voids. No card: the once-key goes to the ledger.
+    once = f"prompt/{sale.receipt_no}/{sale.sale_guid}/{mark[:20]}"
     return Want(PROMPTS, key, {}, initial, once, (order.rule,))
