@@ -28,8 +28,9 @@ class WatchOnlyWriter:
     """In the place of the NAV writer."""
 
     def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
+        """Log what would be written, but for the member's card. Texts tell no personal data: rules cannot say any."""
+        fields = {name: "***" if name == "Member_Ref" else value for name, value in effect.fields.items()}
+        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, fields)
         return None
 
     def write_together(self, effects: Sequence[Effect]) -> bool:

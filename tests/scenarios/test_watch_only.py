@@ -122,6 +122,9 @@ def test_a_site_without_our_objects_is_observed_from_check_in_to_posting(
         assert watch.once().sales == 0
     assert ours(state) == []
     assert [r for r in caplog.records if "would insert AIQ_POSTotalDiscountOfferLines" in r.getMessage()]
+    told = [r.getMessage() for r in caplog.records if r.name == "navplugin.watchonly"]
+    assert told
+    assert not [text for text in told if "M1003" in text], "a member's card is nobody's business"
 
 
 def test_an_observed_poll_costs_two_requests(server: Server, state: State, observing: Site) -> None:
