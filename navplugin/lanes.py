@@ -77,9 +77,9 @@ class Lanes:
             return job()
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way; what has not begun is left for the next start."""
         if self._pool is not None:
-            self._pool.shutdown(wait=True)
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class YieldingLoyalty:

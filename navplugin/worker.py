@@ -186,14 +186,15 @@ class Worker:
         changed = self._read_changed(now)
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
         self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
-        wanted = self._again - self.lanes.busy
+        wanted = set(self._again)
         if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
             self._rechecked_at = now
             self._refused.clear()
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
             wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
         known = {s.receipt_no: s for s in changed}
-        for receipt in wanted - sales.keys():
+        # What a lane works on is left to it, also where the row is gone meanwhile.
+        for receipt in wanted - sales.keys() - self.lanes.busy:
             sale = known.get(receipt) or self.reader.read_sale(receipt)
             if sale is not None:
                 sales[receipt] = sale
@@ -342,10 +343,11 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take or that cannot
-        be written, holds up no other and waits for the next recheck; other failures end the turn."""
-        row = (sale.receipt_no, effect.page, effect.key)
-        content = (effect.op, {n: v for n, v in effect.fields.items() if not isinstance(v, datetime)})
+        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
+        cannot be written, holds up no other and waits for the next recheck; other failures end the turn."""
+        # Without times: a row that bears the present time would never be the one that was refused.
+        fields = {name: value for name, value in effect.fields.items() if not isinstance(value, datetime)}
+        row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, fields)
         if self._refused.get(row) == content:
             return False
         number = self.ledger.begin_effect(sale.receipt_no, effect, self.clock.now())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
+from navplugin.lanes import Lanes
 from navplugin.simulator.app import Server
-from navplugin.site import load_site
+from navplugin.site import Site, load_site
 from navplugin.wiring import wire
+from tests.conftest import ScriptedClock
 from tests.scenarios.test_watch import sim, site
 
 __all__ = ["site"]
@@ -31,3 +35,46 @@ def test_a_prompt_leaves_no_card_in_a_ledger_without_personal_data(
     said = b"".join(p.read_bytes() for p in tmp_path.glob(f"{loaded.site.ledger.name}*"))
     assert said
     assert b"M1001" not in said
+
+
+# ---- lanes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, site: Site) -> None:
+    """Its row leaves NAV while AIQ is asked for the points: the claim must not be moved under the lane's hands."""
+    with wire(site, lambda _: False) as watch:
+        receipt = sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})["receipt_no"]
+        watch.once()
+        for name, body in (("add-item", {"item_no": "FLOWER"}), ("add-item", {"item_no": "VAPE"}),
+                           ("pick", {"coupon_code": "AP0004"}), ("total", {}), ("pay", {})):  # fmt: skip
+            sim(server, "POST", f"/till/P0001/{name}", body)
+        sim(server, "POST", "/faults", {"call": "aiq.redeem", "fault": "slow", "seconds": 600})
+        worker, clock = watch.worker, ScriptedClock(datetime.now(UTC))
+        worker.lanes.patience, worker.clock = 0.25, clock
+        assert any(worker.tick().busy for _ in range(200))
+        worker.reader.read_sale = lambda receipt_no: None  # type: ignore[method-assign]
+        worker.reader.read_changed_sales = lambda after_mark: ()  # type: ignore[method-assign]
+        clock.advance(seconds=31)
+        assert worker.tick().busy == 1
+        moves = [step["move"] for claim in worker.ledger.claims_of(receipt) for step in worker.ledger.history(claim.key)]
+    assert "sent" in moves
+    assert "sale missing" not in moves
+
+
+def test_what_has_not_begun_does_not_begin_after_the_end() -> None:
+    """One lane, two sales: the second one's snapshot would be old by then, and a service manager does not wait."""
+    lanes, begun, begins, go_on = Lanes(1, patience=0), [], threading.Event(), threading.Event()
+
+    def job(receipt: str) -> str:
+        begun.append(receipt)
+        begins.set()
+        with lanes.turn.given_away():
+            go_on.wait(30)
+        return receipt
+
+    with lanes.turn.taken():
+        assert not list(lanes.run({"R1": lambda: job("R1"), "R2": lambda: job("R2")}))
+    assert begins.wait(30)
+    lanes._busy["R2"].add_done_callback(lambda _: go_on.set())
+    lanes.close()
+    assert begun == ["R1"]

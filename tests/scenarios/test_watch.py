@@ -294,6 +294,7 @@ def test_a_row_that_nav_refuses_holds_up_no_other_and_fills_no_ledger(server: Se
         watch.worker.clock = clock
         watch.once()
         for _ in range(20):
+            clock.advance(milliseconds=100)
             assert watch.worker.tick().again == 1, "it stays due"
         with watch.worker.ledger._engine.connect() as connection:
             query = "select count(*) from effect where page = 'AIQ_POSStatus'"
