@@ -56,7 +56,8 @@ def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, si
         worker.reader.read_changed_sales = lambda after_mark: ()  # type: ignore[method-assign]
         clock.advance(seconds=31)
         assert worker.tick().busy == 1
-        moves = [step["move"] for claim in worker.ledger.claims_of(receipt) for step in worker.ledger.history(claim.key)]
+        claims = worker.ledger.claims_of(receipt)
+        moves = [step["move"] for claim in claims for step in worker.ledger.history(claim.key)]
     assert "sent" in moves
     assert "sale missing" not in moves
 
