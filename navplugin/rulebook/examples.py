@@ -1,4 +1,5 @@
-"""A wrong and a right example for every problem code of rule files and cases; a test tries each of them.
+"""A wrong and a right example for every problem code of rule files, cases, profiles and receipt templates; a test tries
+each of them.
 
 `frame` is the file around the lines: `{}` stands for the example. rules/README.md shows the lines alone.
 """
@@ -14,17 +15,20 @@ FACT = "[A rule]\non = basket\nif Mine is >0\nthen = report\n[fact Mine]\n{}\n"
 TEXT = "[A rule]\non = wallet\nthen = hide-discount why\n[text why]\n{}\n"
 STACK = "[stack Limit]\n{}\n"
 WHOLE = "{}\n"
+NAV = "[nav]\nurl = https://nav:7048/BC/ODataV4\ncompany = C\nuser = AIQ\nkey = env:NAV_KEY"
+AIQ = "[aiq]\nuid = 1234\nkey = env:AIQ_KEY"
+PROFILE = f"{NAV}\n{AIQ}\n[store S0001]\ntime-zone = America/Denver\n{{}}\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One code: the lines that bring it, and those to write in their place. case: they stand in a file of cases."""
+    """One code: the lines that bring it, and those to write in their place. file: what they stand in."""
 
     code: str
     wrong: str
     right: str
     frame: str = RULE
-    case: bool = False
+    file: str = "rules"
 
 
 _LONG = "one two three four five six seven eight nine ten " * 3
@@ -35,7 +39,7 @@ EXAMPLES = (
     Example("bad-header", "[A rule\non = receipt\nthen = report", "[A rule]\non = receipt\nthen = report", WHOLE),
     Example("bad-replaces", "replaces = Other", "# in rules/stores/S0001: replaces = Other"),
     Example("bad-value", "priority = high", "priority = 50"),
-    Example("case-failed", "expect footer = signup", "expect footer =", CASE, case=True),
+    Example("case-failed", "expect footer = signup", "expect footer =", CASE, file="cases"),
     Example("comment-in-value", "if Club is GOLD # only gold", "# only gold\nif Club is GOLD"),
     Example("doubled-condition", "if Club is <>GOLD\nif Club is <>SILVER", "if Club is <>GOLD&<>SILVER"),
     Example("doubled-key", "priority = 5\npriority = 6", "priority = 5"),
@@ -96,31 +100,36 @@ EXAMPLES = (
     Example("verb-not-here", "[B]\non = wallet\nthen = no-wallet", "[B]\non = basket\nthen = no-wallet"),
     Example("verbs-exclude", "then = prompt-signup, no-prompt", "then = no-prompt", SALE),
     Example("wrong-word", "where Club is GOLD", "if Club is GOLD"),
+    Example("missing-section", AIQ, f"{NAV}\n{AIQ}", "{}\n[store S0001]\ntime-zone = America/Denver\n", "profile"),
+    Example("refused-settings", "redeem-at = total", "redeem-at = posted", PROFILE, "profile"),
+    Example("unknown-section", "[stroe S0002]\ntime-zone = America/Denver", "[store S0002]\ntime-zone = America/Denver",
+            PROFILE, "profile"),
+    Example("personal-link", "wallet-url = https://lab.alpineiq.com/wallet/1234?email=ana@example.com",
+            "wallet-url = https://lab.alpineiq.com/wallet/1234", PROFILE, "profile"),
+    Example("long-link", f"receipt-width = 32\nwallet-url = https://lab.alpineiq.com/{'our-regular-guests/' * 11}",
+            "receipt-width = 32\nwallet-url = https://lab.alpineiq.com/wallet/1234", PROFILE, "profile"),
+    Example("bad-address", '{{ qr("wallet") }}', "{{ qr(wallet_url) }}", WHOLE, "template"),
+    Example("line-too-wide", "Thank you very much for visiting our store today",
+            "Thank you very much\nfor visiting our store today", WHOLE, "template"),
+    Example("lost-character", "Gracias \u2665", "Gracias", WHOLE, "template"),
+    Example("template-refused", "{% for n in [1, 2] %}{{ n }}{% endfor %}", "{% if store_name %}1 2{% endif %}", WHOLE,
+            "template"),
+    Example("template-syntax", "{{ store_name }", "{{ store_name }}", WHOLE, "template"),
+    Example("unknown-filter", "{{ store_name | centre }}", "{{ store_name | center }}", WHOLE, "template"),
+    Example("unknown-function", "{{ barcode(wallet_url) }}", "{{ qr(wallet_url) }}", WHOLE, "template"),
+    Example("unknown-name", "{{ stoer_name }}", "{{ store_name }}", WHOLE, "template"),
 )  # fmt: skip
 
 ELSEWHERE = {
-    "bad-address": "a receipt template",
     "bad-json": "a JSON file",
     "excel-changed": "a cell of `rules import`",
     "excel-sheet": "a sheet of `rules import`",
-    "line-too-wide": "a receipt template",
-    "long-link": "a profile",
-    "lost-character": "a receipt template",
     "matchers-differ": "a case; it is ours to mend",
-    "missing-section": "a profile",
-    "missing-setting": "a profile",
+    "missing-setting": "a rule that asks for a setting which the profile has not",
     "no-file": "a folder",
     "no-offer": "`rules check --offers`",
     "not-text": "a file that is no text",
-    "personal-link": "a profile",
-    "refused-settings": "a profile",
-    "template-refused": "a receipt template",
-    "template-syntax": "a receipt template",
     "template-too-long": "a receipt template",
     "too-many": "a folder of more than 250 rules",
-    "unknown-filter": "a receipt template",
-    "unknown-function": "a receipt template",
-    "unknown-name": "a receipt template",
-    "unknown-section": "a profile",
 }
-"""Codes that no line of a rule file can show, with where they come from."""
+"""Codes that no line of a file can show, with where they come from."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from navplugin.core.inifile import read_ini
+from navplugin.core.model import StoreSettings
 from navplugin.core.problems import CODES, Problem
+from navplugin.core.profile import read_profile
+from navplugin.receipts.footer import render_footer
 from navplugin.rulebook.builtin import BuiltinMatcher
 from navplugin.rulebook.examples import ELSEWHERE, EXAMPLES, Example
 from navplugin.rulebook.load import load_rulebook
@@ -16,7 +20,16 @@ PLAIN = "[Plain]\non = posted\nthen = report\n"
 
 def problems_of(example: Example, lines: str) -> tuple[Problem, ...]:
     data = example.frame.replace("{}", lines, 1).encode()
-    if example.case:
+    if example.file == "profile":
+        profile, problems = read_profile(read_ini("navplugin.ini", data))
+        if profile is None or problems:
+            return problems
+        store = next(profile.store_settings(no) for no in profile.stores)
+        return render_footer("wallet", "{{ qr(wallet_url) }}\n", store, path="wallet.txt.j2").problems
+    if example.file == "template":
+        store = StoreSettings("S0001", name="Sample Store", wallet_url="https://lab.alpineiq.com/wallet/1234")
+        return render_footer("wallet", data.decode(), store, path="wallet.txt.j2").problems
+    if example.file == "cases":
         return run_cases(book_of(PLAIN), [("rules/cases/a.ini", data)], [BuiltinMatcher()]).problems
     more = [] if example.code == "no-rules" else [("rules/plain.ini", PLAIN.encode())]
     return load_rulebook([("rules/a.ini", data), *more])[1]
