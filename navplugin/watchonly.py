@@ -28,8 +28,9 @@ class WatchOnlyWriter:
     """In the place of the NAV writer."""
 
     def write(self, effect: Effect) -> StagedRow | None:
-        """Log what would be written."""
-        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, dict(effect.fields))
+        """Log what would be written, without the member card: a log is kept longer than a sale."""
+        fields = {name: value for name, value in effect.fields.items() if name != "Member_Ref"}
+        log.info("would %s %s %s %s", effect.op, effect.page, effect.key, fields)
         return None
 
     def write_together(self, effects: Sequence[Effect]) -> bool:

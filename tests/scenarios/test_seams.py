@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from navplugin.core.errors import LedgerUnusable
-
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
-from navplugin.simulator.app import Server
 from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger
 from navplugin.rulebook.load import load_rulebook
+from navplugin.simulator.app import Server
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
@@ -65,7 +64,8 @@ def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, si
         worker.reader.read_changed_sales = lambda after_mark: ()  # type: ignore[method-assign]
         clock.advance(seconds=31)
         assert worker.tick().busy == 1
-        moves = [step["move"] for claim in worker.ledger.claims_of(receipt) for step in worker.ledger.history(claim.key)]
+        (claim,) = worker.ledger.claims_of(receipt)
+        moves = [step["move"] for step in worker.ledger.history(claim.key)]
     assert "sent" in moves
     assert "sale missing" not in moves
 

@@ -39,8 +39,8 @@ def path(tmp_path: Path, clock: ScriptedClock) -> Path:
 def a_signup(clock: ScriptedClock) -> SignupRecord:
     return SignupRecord(
         key=f"C/S0001/R1/g/{CARD}", company="C", store_no="S0001", pos_terminal_no="P1", receipt_no="R1",
-        sale_guid="g", member_card_no=CARD, staff_id="1", answer="Yes", answered_at=clock.now(), terms="", terms_hash="",
-        state="yes",
+        sale_guid="g", member_card_no=CARD, staff_id="1", answer="Yes", answered_at=clock.now(), terms="",
+        terms_hash="", state="yes",
     )  # fmt: skip
 
 
