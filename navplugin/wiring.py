@@ -19,7 +19,7 @@ from navplugin.core.profile import Profile
 from navplugin.doctor import NavTools, Tools
 from navplugin.lanes import Lanes, YieldingLoyalty
 from navplugin.ledger import SqlLedger
-from navplugin.ledger.rules import RuleLedger, RuleSet
+from navplugin.ledger.rules import RuleLedger, RuleSet, read_published
 from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.inspector import NavInspector
@@ -248,11 +248,7 @@ def _copy_published(site: Site, rules: RuleLedger) -> None:
     """A worker that only watches has a ledger of its own; it decides by the rules that are in force at its start."""
     if not site.ledger.is_file():
         return
-    ledger = SqlLedger(site.ledger, must_exist=True)
-    try:
-        published = RuleLedger(ledger, rules.company).in_force()
-    finally:
-        ledger.close()
+    published = read_published(site.ledger, rules.company)
     mine = rules.in_force()
     if published is not None and (mine is None or mine.hash != published.hash):
         rules.publish(published)

@@ -60,7 +60,7 @@ class LedgerFile:
             self._engine = _engine(path)
             self._connection = self._engine.connect()
         except (DatabaseError, OSError) as problem:
-            raise LedgerUnusable(f"cannot open {path}: {_why(problem)}", system="ledger") from problem
+            raise LedgerUnusable(f"cannot open {path}: {why_unusable(problem)}", system="ledger") from problem
         try:
             self._prepare()
         except LedgerUnusable:
@@ -99,7 +99,7 @@ class LedgerFile:
                 text = "another worker has written this row; this one stops"
                 raise LedgerUnusable(text, system="ledger") from problem
             except DatabaseError as problem:
-                raise LedgerUnusable(f"{self.path}: {_why(problem)}", system="ledger") from problem
+                raise LedgerUnusable(f"{self.path}: {why_unusable(problem)}", system="ledger") from problem
 
     # ---- the watch -------------------------------------------------------------------------------------------------
 
@@ -187,7 +187,8 @@ def _damage(connection: Connection) -> str:
     return "" if said == "ok" else " ".join(said.split())
 
 
-def _why(problem: Exception) -> str:
+def why_unusable(problem: Exception) -> str:
+    """What the database says, and what to do about it."""
     text = str(getattr(problem, "orig", None) or problem).strip()
     hint = next((cure for word, cure in ADVICE.items() if word in text), "")
     return f"{text}: {hint}" if hint else text

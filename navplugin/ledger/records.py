@@ -220,6 +220,7 @@ class Records(LedgerFile):
         )
         values = {"at": now.isoformat(), "rules_hash": rules_hash, "matcher": matcher, "body": body}
         with self._write() as connection:
+            self._check_fence(connection)
             if connection.execute(update(DECISION).where(where).values(values)).rowcount == 0:
                 key = {"company": self.company, "receipt_no": receipt_no, "sale_guid": sale_guid}
                 connection.execute(insert(DECISION).values(**key, **values))
@@ -254,7 +255,8 @@ class Records(LedgerFile):
             return connection.execute(select(META.c.value).where(META.c.name == name)).scalar() or default
 
     def set_note(self, name: str, value: str) -> None:
-        """Write a named value."""
+        """Write a named value. Fenced: where a later worker's poll begins is not for an earlier one to say."""
         with self._write() as connection:
+            self._check_fence(connection)
             if connection.execute(update(META).where(META.c.name == name).values(value=value)).rowcount == 0:
                 connection.execute(insert(META).values(name=name, value=value))

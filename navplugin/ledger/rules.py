@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, insert, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import End
+from navplugin.ledger.base import why_unusable
 from navplugin.ledger.schema import CLAIM, DECISION, META
 from navplugin.ledger.store import SqlLedger
 
@@ -143,6 +160,26 @@ class RuleLedger:
         )  # fmt: skip
         with self._ledger._write() as connection:
             return int(connection.execute(query).scalar() or 0)
+
+
+def read_published(path: Path, company: str) -> RuleSet | None:
+    """The set in force in a ledger that belongs to another worker: nothing is written to it, not even a newer schema.
+
+    Raises LedgerUnusable with the reason.
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True), poolclass=NullPool)
+    query = select(RULE_SET).where(RULE_SET.c.company == company).order_by(RULE_SET.c.number.desc())
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(RULE_SET.name):
+                return None
+            row = connection.execute(query).mappings().first()
+    except DatabaseError as problem:
+        raise LedgerUnusable(f"cannot read {path}: {why_unusable(problem)}", system="ledger") from problem
+    finally:
+        engine.dispose()
+    return _rule_set(row) if row else None
 
 
 def _migrate(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from navplugin.core.model import Row, Sale, SaleState, StagedRow
 from navplugin.cursors import ContentCursor
-from navplugin.nav.contract import Page
+from navplugin.nav.contract import BY_SERVICE, Page
 from navplugin.nav.contract.journal import JOURNAL, JOURNAL_LINES
 from navplugin.nav.reader import BATCH, NavReader
 from navplugin.nav.transport import NavRow, Transport
@@ -65,8 +65,9 @@ class ObservingReader(NavReader):
         return {}
 
     def read_rows(self, page: str, where: Mapping[str, object]) -> Sequence[StagedRow]:
-        """None: there are no pages of ours."""
-        return ()
+        """None of our own pages: they are not there. LS's are read as ever."""
+        declared = BY_SERVICE.get(page)
+        return () if declared is not None and declared.is_ours else super().read_rows(page, where)
 
     def _look_for_posted(self) -> None:
         receipts = list(self._left)[:BATCH]

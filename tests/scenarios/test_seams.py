@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from navplugin.core.errors import LedgerUnusable
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
 from navplugin.lanes import Lanes
+from navplugin.ledger import SqlLedger
+from navplugin.ledger.rules import RuleLedger
+from navplugin.rulebook.load import load_rulebook
 from navplugin.simulator.app import Server
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
@@ -56,8 +64,8 @@ def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, si
         worker.reader.read_changed_sales = lambda after_mark: ()  # type: ignore[method-assign]
         clock.advance(seconds=31)
         assert worker.tick().busy == 1
-        claims = worker.ledger.claims_of(receipt)
-        moves = [step["move"] for claim in claims for step in worker.ledger.history(claim.key)]
+        (claim,) = worker.ledger.claims_of(receipt)
+        moves = [step["move"] for step in worker.ledger.history(claim.key)]
     assert "sent" in moves
     assert "sale missing" not in moves
 
@@ -79,3 +87,52 @@ def test_what_has_not_begun_does_not_begin_after_the_end() -> None:
     lanes._busy["R2"].add_done_callback(lambda _: go_on.set())
     lanes.close()
     assert begun == ["R1"]
+
+
+# ---- a watcher beside a worker -------------------------------------------------------------------------------------
+
+
+def schema(path: Path) -> list[Any]:
+    with closing(sqlite3.connect(path)) as raw:
+        return [raw.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall(),
+                raw.execute("SELECT * FROM meta").fetchall()]  # fmt: skip
+
+
+def test_a_watcher_of_a_newer_version_leaves_the_ledger_of_the_worker_as_it_is(server: Server, site: Site) -> None:
+    """Trying a version beside the one in production must not bring its ledger to where that one cannot read it."""
+    with closing(SqlLedger(site.ledger)) as ledger, ledger._write() as connection:
+        connection.exec_driver_sql("UPDATE meta SET value = '1' WHERE name = 'version'")
+        connection.exec_driver_sql("DROP TABLE figure")
+    before = schema(site.ledger)
+    with wire(site, lambda _: False, watch_only=True) as watch:
+        watch.once()
+    assert schema(site.ledger) == before
+
+
+def test_a_watcher_decides_by_the_rules_that_the_worker_has_published(server: Server, site: Site) -> None:
+    with wire(site, lambda _: False):
+        pass
+    with closing(SqlLedger(site.ledger)) as ledger:
+        rules = RuleLedger(ledger, site.profile.nav["company"])
+        first = rules.in_force()
+        assert first is not None
+        files = [*first.files, ("more.ini", b"[More]\non = receipt\nthen = footer plain\n")]
+        book, _ = load_rulebook([(f"rules/{name}", data) for name, data in files], None)
+        assert book is not None
+        rules.publish(replace(first, hash=book.hash, files=files))
+        with wire(site, lambda _: False, watch_only=True) as watch:
+            sim(server, "POST", "/till/P0001/check-in", {"member_card_no": "M1003"})
+            watch.once()
+            (sale,) = watch.worker.reader.read_changed_sales(0)
+            decision = watch.worker.ledger.decision(sale.receipt_no)
+    assert decision is not None
+    assert decision["rules_hash"] == book.hash
+
+
+def test_a_ledger_that_is_none_is_said_to_the_watcher(server: Server, site: Site) -> None:
+    site.ledger.write_bytes(b"this is no database" * 500)
+    with (
+        pytest.raises(LedgerUnusable, match="damaged or not a ledger"),
+        wire(site, lambda _: False, watch_only=True),
+    ):
+        pass

@@ -100,6 +100,23 @@ def test_a_person_is_remembered_without_personal_data(ledger: SqlLedger, clock: 
     assert (person.status, person.contact_id) == (LoyaltyStatus.KNOWN, "abc")
 
 
+def test_a_worker_that_was_followed_moves_neither_the_mark_nor_a_sales_rules(
+    ledger: SqlLedger, tmp_path: Path, clock: ScriptedClock
+) -> None:
+    """It may find nothing to write for a long time; its mark would hide from the next start what is left undone."""
+    later = SqlLedger(tmp_path / "ledger.db")
+    later.take_watch("C", "another", clock.now())
+    later.set_note("mark/C", "5")
+    later.save_decision("R1", "g", "new", "builtin", "{}", clock.now())
+    with pytest.raises(LedgerUnusable, match="taken over"):
+        ledger.set_note("mark/C", "9")
+    with pytest.raises(LedgerUnusable, match="taken over"):
+        ledger.save_decision("R1", "g", "old", "builtin", "{}", clock.now())
+    assert later.note("mark/C") == "5"
+    assert RuleLedger(later, "C").hash_of_sale("R1", "g") == "new"
+    later.close()
+
+
 def test_a_report_is_written_once(ledger: SqlLedger, clock: ScriptedClock) -> None:
     assert ledger.add_report("R1", "look here", clock.now())
     assert not ledger.add_report("R1", "look here", clock.now())

@@ -68,6 +68,7 @@ def test_what_was_published_comes_back_whole_and_per_company(ledger: SqlLedger, 
 
 
 def test_a_ledger_of_a_newer_version_is_refused(ledger: SqlLedger, rules: RuleLedger) -> None:
+    ledger.take_watch("CRONUS", "test", NOW)
     ledger.set_note("rules-version", "99")
     with pytest.raises(LedgerUnusable, match="newer navplugin"):
         RuleLedger(ledger, "CRONUS")
