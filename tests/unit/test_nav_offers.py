@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +15,6 @@ from navplugin.nav.reader import NavReader
 from navplugin.simulator.state import State
 from navplugin.simulator.world import load_world
 from tests.unit.random_carts import StateTransport
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path)
-    yield opened
-    opened.close()
 
 
 def offer(state: State, *, transport: StateTransport | None = None, **fields: Any) -> Offer:

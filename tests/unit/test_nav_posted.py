@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,18 +27,8 @@ POSTED = {"Store_No": "S1", "POS_Terminal_No": "P1", "Transaction_No": 7, "Recei
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(state: State) -> Iterator[NavReader]:
-    server = Server(state)
-    server.start()
-    yield connect(simulated(server.url))[0]
-    server.stop()
+def reader(server: Server) -> NavReader:
+    return connect(simulated(server.url))[0]
 
 
 def only(reader: NavReader) -> Snapshot:

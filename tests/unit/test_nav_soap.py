@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,21 +37,6 @@ __all__ = ["script"]
 
 STATUS = BY_SERVICE["AIQ_POSStatus"]
 NAMESPACE = "urn:microsoft-dynamics-schemas/page/aiq_posstatus"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(state: State) -> Iterator[Server]:
-    one = Server(state)
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture
