@@ -25,22 +25,35 @@ class Turn:
     """Who may work now. `given_away` is entered around each call to AIQ."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._owner = threading.Lock(), 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Wait for the turn, and have it."""
-        with self._lock:
+        self._take()
+        try:
             yield
+        finally:
+            self._give()
 
     @contextmanager
     def given_away(self) -> Iterator[None]:
         """Let others work meanwhile."""
-        self._lock.release()
+        self._give()
         try:
             yield
         finally:
-            self._lock.acquire()
+            self._take()
+
+    def _take(self) -> None:
+        self._lock.acquire()
+        self._owner = threading.get_ident()
+
+    def _give(self) -> None:
+        # Ctrl+C may end the waiting of `given_away`: then the turn is another lane's, and stays with it.
+        if self._owner == threading.get_ident():
+            self._owner = 0
+            self._lock.release()
 
 
 class Lanes:

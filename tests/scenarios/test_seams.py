@@ -14,7 +14,7 @@ import pytest
 
 from navplugin.core.errors import LedgerUnusable
 from navplugin.demo.stage import KEY_VARIABLE, profile_text
-from navplugin.lanes import Lanes
+from navplugin.lanes import Lanes, Turn
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger
 from navplugin.rulebook.load import load_rulebook
@@ -68,6 +68,35 @@ def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, si
         moves = [step["move"] for step in worker.ledger.history(claim.key)]
     assert "sent" in moves
     assert "sale missing" not in moves
+
+
+class Interrupted:
+    """A lock whose second acquiring is ended by Ctrl+C, while another lane has it."""
+
+    def __init__(self) -> None:
+        self.waits, self.releases = 0, 0
+
+    def acquire(self) -> None:
+        self.waits += 1
+        if self.waits == 2:
+            raise KeyboardInterrupt
+
+    def release(self) -> None:
+        self.releases += 1
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def test_ctrl_c_while_a_lane_works_does_not_take_its_turn_away() -> None:
+    turn, lock = Turn(), Interrupted()
+    turn._lock = lock  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt), turn.taken(), turn.given_away():
+        pass
+    assert lock.releases == 1, "the second release would be that of the other lane"
 
 
 def test_what_has_not_begun_does_not_begin_after_the_end() -> None:
