@@ -26,6 +26,7 @@ class SignupDesk:
 
     def __init__(self, ledger: SqlLedger, loyalty: LoyaltyProvider, clock: Clock) -> None:
         self.ledger, self.loyalty, self.clock = ledger, loyalty, clock
+        self._under_way: set[str] = set()
 
     def record_answers(self, snapshot: Snapshot) -> tuple[SignupRecord, ...]:
         """Write every answered sign-up prompt of this sale into the ledger; a No may become a Yes, not the reverse."""
@@ -45,8 +46,19 @@ class SignupDesk:
     def join(self, record: SignupRecord, member: Member, store: StoreSettings) -> Persona | None:
         """Make the person a loyalty member; None = not known yet, try again in a later tick.
 
-        Looks up first; one call after each look-up, so that a lost answer never signs up twice.
+        Looks up first; one call after each look-up, so that a lost answer never signs up twice. One till after the
+        other: between another lane's look-up and its call, AIQ would say no member to both.
         """
+        card = member.member_card_no
+        if card in self._under_way:
+            return None
+        self._under_way.add(card)
+        try:
+            return self._join(record, member, store)
+        finally:
+            self._under_way.discard(card)
+
+    def _join(self, record: SignupRecord, member: Member, store: StoreSettings) -> Persona | None:
         contact = self.loyalty.contact_of(member)
         refusal = _why_not(member, record, contact is not None, store)
         if refusal or contact is None:

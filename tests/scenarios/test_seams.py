@@ -19,6 +19,7 @@ from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger
 from navplugin.rulebook.load import load_rulebook
 from navplugin.simulator.app import Server
+from navplugin.simulator.state import State
 from navplugin.site import Site, load_site
 from navplugin.wiring import wire
 from tests.conftest import ScriptedClock
@@ -68,6 +69,19 @@ def test_a_recheck_leaves_a_sale_to_the_lane_that_works_on_it(server: Server, si
         moves = [step["move"] for step in worker.ledger.history(claim.key)]
     assert "sent" in moves
     assert "sale missing" not in moves
+
+
+def test_a_yes_on_two_tills_signs_the_member_up_once(server: Server, state: State, site: Site) -> None:
+    with wire(site, lambda _: False) as watch:
+        for till in ("P0001", "P0002"):
+            sim(server, "POST", f"/till/{till}/check-in", {"member_card_no": "M1001"})
+        watch.once()
+        for till in ("P0001", "P0002"):
+            sim(server, "POST", f"/till/{till}/signup", {})
+            sim(server, "POST", f"/till/{till}/signup-yes", {})
+        watch.once()
+        assert watch.worker.ledger.pending_signups() == ()
+    assert [call["kind"] for call in state.doc("aiq.calls", [])].count("signup") == 1
 
 
 class Interrupted:
