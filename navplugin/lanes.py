@@ -83,6 +83,7 @@ class Lanes:
         for receipt, future in list(self._busy.items()):
             if future.done():
                 del self._busy[receipt]
+                # A job's outcome has the type of its own round; one that took longer comes back in a later round.
                 yield receipt, future.result  # type: ignore[misc]
 
     def _in_turn(self, job: Job[T]) -> T:

@@ -63,7 +63,7 @@ def figures_of(situation: Situation) -> tuple[Figure, ...]:
             if g.status is GrantStatus.APPLIED and g.coupon_code in codes
         }
         found = _predict(situation, basket_of(snapshot.journal, situation.no_discount_items), codes)
-        return _figures(situation, found, at_total, "at_total")
+        return _figures(situation, found, at_total, is_posted=False)
     posted = snapshot.posted
     if snapshot.sale.state is not SaleState.POSTED or posted is None or posted.voided:
         return ()
@@ -75,7 +75,7 @@ def figures_of(situation: Situation) -> tuple[Figure, ...]:
     same = [x for x in tried if all(x[1].amount_of_offer(no) == amount for no, amount in amounts.items())]
     codes, found = same[0] if same else tried[0]
     expected = {g.offer_no: ZERO for g in found.offers if g.amount > ZERO and g.coupon_code in codes}
-    return _figures(situation, found, {**expected, **amounts}, "posted")
+    return _figures(situation, found, {**expected, **amounts}, is_posted=True)
 
 
 def compare(figures: Iterable[Figure], precision: Decimal = CENT) -> tuple[str, ...]:
@@ -151,14 +151,19 @@ def _possible_codes(situation: Situation, posted: PostedSale) -> list[tuple[str,
 
 
 def _figures(
-    situation: Situation, found: Prediction, amounts: dict[str, Decimal], name: str
+    situation: Situation, found: Prediction, amounts: dict[str, Decimal], *, is_posted: bool
 ) -> tuple[Figure, ...]:
     sale = situation.snapshot.sale
     codes = {o.offer_no: o.coupon_code for o in situation.offers}
     return tuple(
-        replace(
-            Figure(sale.receipt_no, sale.sale_guid, no, codes[no], found.amount_of_offer(no)),
-            **{name: amount},  # type: ignore[arg-type]
+        Figure(
+            sale.receipt_no,
+            sale.sale_guid,
+            no,
+            codes[no],
+            predicted=found.amount_of_offer(no),
+            at_total=None if is_posted else amount,
+            posted=amount if is_posted else None,
         )
         for no, amount in sorted(amounts.items())
         if no in codes

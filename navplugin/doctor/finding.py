@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -68,8 +68,8 @@ def gather(findings: Iterable[Finding]) -> list[Finding]:
     for one in findings:
         groups.setdefault((one.grade, one.code, one.says, one.do, one.lost), []).append(one)
     out = []
-    for (grade, code, says, do, lost), members in groups.items():
+    for members in groups.values():
         subjects = list(dict.fromkeys(member.subject for member in members))
         shown = ", ".join(subjects[:3]) + (f" and {len(subjects) - 3} more" if len(subjects) > 3 else "")
-        out.append(Finding(grade, code, shown, says, do, lost))  # type: ignore[arg-type]
+        out.append(replace(members[0], subject=shown))
     return out

@@ -168,7 +168,8 @@ class AiqHttp:
             return self._given
         if getattr(self._own, "session", None) is None:
             self._own.session = new_session()
-        return self._own.session  # type: ignore[no-any-return]
+        session: requests.Session = self._own.session
+        return session
 
     def is_own(self, url: str) -> bool:
         """Whether the address is on AIQ's own host; calls carry the key, which must go nowhere else."""

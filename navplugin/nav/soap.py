@@ -209,6 +209,7 @@ class _Client:
         parse_xml(self.wsdl, "WSDL")  # says better than zeep what is wrong
         transport = _Carrier(channel, url, service)
         try:
+            # zeep declares no types.
             client: Any = zeep.Client(io.BytesIO(self.wsdl), transport=transport, settings=_SETTINGS)  # type: ignore[no-untyped-call]
             kind, name = ("page", service.lower()) if is_page else ("codeunit", service)
             binding = f"{{urn:microsoft-dynamics-schemas/{kind}/{name}}}{service}_Binding"
@@ -245,6 +246,7 @@ class _Carrier(ZeepTransport):
     """zeep's messages through our channel; nothing else is ever loaded."""
 
     def __init__(self, channel: Channel, url: str, service: str) -> None:
+        # zeep would open a session of its own, and declares no types.
         super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]
         self._channel, self._url, self._service = channel, url, service
 

@@ -106,6 +106,7 @@ class BearerAuth(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token()}"
+        # requests' stubs declare no types here.
         request.register_hook("response", self._once_more)  # type: ignore[no-untyped-call]
         return request
 

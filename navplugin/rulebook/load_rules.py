@@ -162,9 +162,9 @@ def read_stack(
             found.error(condition.fact_span, "stack-not-discounts", message, hint)
     entry = require(section, "keep", found, "the stack", "keep = first-chosen 1")
     match = _KEEP.fullmatch(entry.value) if entry else None
-    if match and match.group(1) in KEEPS and int(match.group(2)) == 0:
+    if entry and match and match.group(1) in KEEPS and int(match.group(2)) == 0:
         message = "a stack that keeps none offers nothing"
-        found.error(entry.value_span, "bad-value", message, "write no-wallet in a rule, or keep 1")  # type: ignore[union-attr]
+        found.error(entry.value_span, "bad-value", message, "write no-wallet in a rule, or keep 1")
     if entry and (match is None or match.group(1) not in KEEPS):
         hint = f"write {', '.join(k + ' N' for k in KEEPS)}"
         found.error(entry.value_span, "bad-value", f"'{entry.value}' is not a way to keep discounts", hint)
