@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from navplugin.core.model import Claim, Member, Persona, Wallet, WalletDiscount
-from navplugin.core.ports import Contact, LoyaltyProvider, Redemption, Signup
+from navplugin.core.ports import Contact, Lookup, LoyaltyProvider, MaySend, Redemption, Signup, always
 
 T = TypeVar("T")
 Job = Callable[[], T]
@@ -116,9 +116,7 @@ class YieldingLoyalty:
         with self._turn.given_away():
             return self._asked.fetch_wallet(contact)
 
-    def find_redemptions(
-        self, contact_id: str, discount_id: str, reference: str, since: datetime
-    ) -> Sequence[Redemption]:
+    def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
         """As the port says."""
         with self._turn.given_away():
             return self._asked.find_redemptions(contact_id, discount_id, reference, since)
@@ -133,20 +131,22 @@ class YieldingLoyalty:
         with self._turn.given_away():
             return self._asked.send_signup(signup)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+    def send_redemption(
+        self, discount: WalletDiscount, reference: str, key: str = "", may_send: MaySend = always
+    ) -> str:
         """As the port says."""
         with self._turn.given_away():
-            return self._asked.send_redemption(discount, reference, key)
+            return self._asked.send_redemption(discount, reference, key, may_send)
 
-    def send_refund(self, claim: Claim, contact_id: str) -> None:
+    def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """As the port says."""
         with self._turn.given_away():
-            self._asked.send_refund(claim, contact_id)
+            self._asked.send_refund(claim, contact_id, may_send)
 
-    def send_collection(self, claim: Claim, contact_id: str) -> None:
+    def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """As the port says."""
         with self._turn.given_away():
-            self._asked.send_collection(claim, contact_id)
+            self._asked.send_collection(claim, contact_id, may_send)
 
     def send_pin(self, contact: Contact) -> None:
         """As the port says."""

@@ -148,7 +148,7 @@ class Teller:
         except NavpluginError as problem:
             log.warning("receipt %s: AIQ's redemptions cannot be read (%s)", claim.receipt_no, problem)
             return None
-        mine = listed[len(earlier) :] if "count-redemptions" in self.rules else listed
+        mine = listed.live[len(earlier) :] if "count-redemptions" in self.rules else listed.live
         after = after_look(claim, bool(mine), mine[-1].redemption_id if mine else "", now, self.rules)
         if after is None:
             return None

@@ -16,7 +16,7 @@ from navplugin.core.model import (
     Wallet,
     WalletDiscount,
 )
-from navplugin.core.ports import Contact, LoyaltyProvider, Redemption, Signup
+from navplugin.core.ports import Contact, Lookup, LoyaltyProvider, MaySend, Redemption, Signup, always
 
 log = logging.getLogger("navplugin.watchonly")
 
@@ -58,9 +58,7 @@ class WatchOnlyLoyalty:
         """As the real one."""
         return self._asked.fetch_wallet(contact)
 
-    def find_redemptions(
-        self, contact_id: str, discount_id: str, reference: str, since: datetime
-    ) -> Sequence[Redemption]:
+    def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
         """As the real one."""
         return self._asked.find_redemptions(contact_id, discount_id, reference, since)
 
@@ -81,15 +79,17 @@ class WatchOnlyLoyalty:
         """As if the PIN were right."""
         return None
 
-    def send_collection(self, claim: Claim, contact_id: str) -> None:
+    def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Log which points would be taken by an adjustment."""
         log.info("would collect %s points of %s on %s", claim.points_cost, claim.coupon_code, claim.receipt_no)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+    def send_redemption(
+        self, discount: WalletDiscount, reference: str, key: str = "", may_send: MaySend = always
+    ) -> str:
         """Log which points would be taken."""
         log.info("would take %s points for %s, reference %s", discount.points_cost, discount.coupon_code, reference)
         return "watch-only"
 
-    def send_refund(self, claim: Claim, contact_id: str) -> None:
+    def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Log which points would be given back."""
         log.info("would give back %s points of %s on %s", claim.points_cost, claim.coupon_code, claim.receipt_no)

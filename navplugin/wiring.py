@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,10 @@ class SystemClock:
         """Aware UTC time in whole milliseconds: NAV keeps no more, and a row must read back as it was written."""
         now = datetime.now(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, in this process."""
+        return time.monotonic()
 
 
 @contextmanager

@@ -14,17 +14,26 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost", "")
 
 
 class ScriptedClock:
-    """Time that moves only when a test says so."""
+    """Time that moves only when a test says so. passed: seconds of its monotonic side."""
 
-    def __init__(self, at: datetime = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)) -> None:
-        self.at = at
+    def __init__(self, at: datetime = datetime(2026, 5, 1, 12, 0, tzinfo=UTC), passed: float = 0.0) -> None:
+        self.at, self.passed = at, passed
 
     def now(self) -> datetime:
         """The scripted time."""
         return self.at
 
+    def monotonic(self) -> float:
+        """Seconds that have passed, whatever the wall clock was set to."""
+        return self.passed
+
     def advance(self, **parts: float) -> None:
         """Move on: advance(seconds=30)."""
+        self.at += timedelta(**parts)
+        self.passed += timedelta(**parts).total_seconds()
+
+    def step(self, **parts: float) -> None:
+        """Set the wall clock: step(minutes=-10). No time passes."""
         self.at += timedelta(**parts)
 
 

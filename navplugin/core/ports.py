@@ -5,7 +5,7 @@ Every method may raise the errors of `core.errors`; a method that writes says wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +56,21 @@ class Redemption:
     points: Decimal | None
     refunded: bool = False
     redemption_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What AIQ's listing says of one receipt number and discount, read to its end over days, not minutes.
+
+    live: redemptions that stand, oldest first. refunded: those that were given back. foreign: live ones charged to
+    another person than the one who was asked for. shows_references: some row bears a reference, so the listing could
+    have shown ours. That ours is not there proves nothing by itself.
+    """
+
+    live: tuple[Redemption, ...] = ()
+    refunded: tuple[Redemption, ...] = ()
+    foreign: tuple[Redemption, ...] = ()
+    shows_references: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +125,21 @@ class Clock(Protocol):
     """Time, injected so that tests script it."""
 
     def now(self) -> datetime:
-        """Aware UTC time."""
+        """Aware UTC time, for people and for validity. It may step; nothing waits or overlaps by it."""
         ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step back, for waits and ages. Only differences within one process mean anything."""
+        ...
+
+
+MaySend = Callable[[], bool]
+"""Asked when the connection stands, right before the first byte goes out. False: nothing is sent."""
+
+
+def always() -> bool:
+    """A `MaySend` for calls that move no points of a claim."""
+    return True
 
 
 class JournalReader(Protocol):
@@ -199,24 +227,25 @@ class LoyaltyProvider(Protocol):
         """Make a loyalty member. Refused: definite no. UnknownOutcome: look up before another try."""
         ...
 
-    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
-        """Take the points now; AIQ's id of it where told. Refused: nothing was taken. Other errors: unknown.
+    def send_redemption(
+        self, discount: WalletDiscount, reference: str, key: str = "", may_send: MaySend = always
+    ) -> str:
+        """Take the points now; AIQ's id of it where told. Refused, Unreachable: nothing was taken. Others: unknown.
 
         key: the claim's key, for a programme that takes one and answers the same key the same way.
         """
         ...
 
-    def find_redemptions(
-        self, contact_id: str, discount_id: str, reference: str, since: datetime
-    ) -> Sequence[Redemption]:
-        """Live redemptions with our receipt number, oldest first; empty when AIQ lists none."""
+    def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
+        """What is listed under our receipt number. since: when the sale was rung up, by our clock; the window is wider
+        than any clock is wrong. ProtocolError when the listing does not end or may hold ours without saying so."""
         ...
 
     def list_redemptions(self, since: datetime) -> Sequence[Redemption]:
         """Every redemption since then, refunded ones too: for the audit."""
         ...
 
-    def send_collection(self, claim: Claim, contact_id: str) -> None:
+    def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Take the claim's points by an adjustment, after AIQ refused the redemption. Other errors: unknown."""
         ...
 
@@ -228,7 +257,7 @@ class LoyaltyProvider(Protocol):
         """The wallet behind the PIN that the member told. Refused: it is wrong."""
         ...
 
-    def send_refund(self, claim: Claim, contact_id: str) -> None:
+    def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Give the points back by the configured strategy. Refused when the strategy is `manual`."""
         ...
 

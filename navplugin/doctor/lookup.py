@@ -29,7 +29,7 @@ def prove_lookup(
             return notice(_CODE, company, text, "redeem one discount on a test sale, post it, and run this again")
         aiq = open_aiq()
         for claim, since in taken:
-            if not aiq.find_redemptions("", claim.discount_id, claim.receipt_no, since):
+            if not aiq.find_redemptions("", claim.discount_id, claim.receipt_no, since).live:
                 text = f"points were taken for receipt {claim.receipt_no}, and AIQ lists no redemption with this number"
                 return wrong(_CODE, "AIQ", text, _KEEP)
     except NavpluginError as problem:

@@ -14,7 +14,7 @@ import requests
 
 from navplugin.core.errors import Misconfigured, ProtocolError, Refused
 from navplugin.core.model import Claim, LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
-from navplugin.core.ports import Clock, Contact, LoyaltyStore, Redemption, Signup
+from navplugin.core.ports import Clock, Contact, Lookup, LoyaltyStore, MaySend, Redemption, Signup, always
 from navplugin.loyalty import parse
 from navplugin.loyalty.aiq_http import DEADLINE, AiqHttp, Answer
 from navplugin.loyalty.contact import contact_of
@@ -130,10 +130,8 @@ class AiqProvider:
         answer = self._http.read("GET", f"/api/v1.1/stores/{self._uid}", "stores")
         return parse.stores_of(parse.payload(answer.document))
 
-    def find_redemptions(
-        self, contact_id: str, discount_id: str, reference: str, since: datetime
-    ) -> tuple[Redemption, ...]:
-        """Live redemptions with our receipt number, oldest first; empty when AIQ lists none.
+    def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
+        """What AIQ lists under our receipt number.
 
         ProtocolError when the listing cannot tell. Misconfigured when redemptions are sent without our number.
         """
@@ -141,7 +139,7 @@ class AiqProvider:
             text = "redemptions are sent without the receipt number, so none can be found by it;"
             raise Misconfigured(f"{text} set append-reference = yes or redemption-lookup = blind", system="AIQ")
         with self._http.within(self._deadline):
-            return parse.find_in_listing(self._listing(since), contact_id, discount_id, reference)
+            return Lookup(parse.find_in_listing(self._listing(since), contact_id, discount_id, reference))
 
     def list_redemptions(self, since: datetime) -> tuple[Redemption, ...]:
         """Every redemption since then, refunded ones too: for the audit."""
@@ -190,7 +188,9 @@ class AiqProvider:
         contact_id = parse.contact_id_of(parse.payload(answer.document))
         return Persona(LoyaltyStatus.MEMBER, contact_id, self._clock.now(), matches=1)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+    def send_redemption(
+        self, discount: WalletDiscount, reference: str, key: str = "", may_send: MaySend = always
+    ) -> str:
         """Take the points now; AIQ's id of it where told. AIQ documents no key of ours, so none is sent.
 
         Refused, Busy, AuthFailed, Unreachable: nothing was taken. UnknownOutcome: it may have been (`aiq_http`).
@@ -203,7 +203,7 @@ class AiqProvider:
         answer = self._http.write("PUT", url, "redemption")
         return parse.redemption_id_of(parse.payload(answer.document))
 
-    def send_refund(self, claim: Claim, contact_id: str) -> None:
+    def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Give the points back by the configured strategy; outcomes as for a redemption. Refused for `manual`."""
         if self._strategy == "manual":
             raise Refused("points are given back by hand (refund = manual).", system="AIQ", where="refund")
@@ -219,7 +219,7 @@ class AiqProvider:
         elif claim.points_cost:
             self._adjust(claim, contact_id, claim.points_cost, "given back")
 
-    def send_collection(self, claim: Claim, contact_id: str) -> None:
+    def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Take the claim's points by an adjustment, after AIQ refused the redemption; outcomes as for a redemption.
 
         AIQ takes an adjustment whatever the balance (assumed), so the balance may fall below zero.

@@ -93,14 +93,14 @@ def test_a_signup_makes_a_loyalty_member_with_its_source(state: State, aiq: Loya
 
 def test_a_redemption_takes_the_points_and_can_be_found(state: State, aiq: LoyaltyProvider) -> None:
     since = state.now() - timedelta(minutes=5)
-    assert aiq.find_redemptions("c1", "77", "R/1", since) == ()
+    assert aiq.find_redemptions("c1", "77", "R/1", since).live == ()
     number = aiq.send_redemption(discount(aiq), "R/1")
     assert number == state.doc("aiq.redemptions")[0]["id"]
     assert (redeemed(state), points(state)) == (["R/1"], Decimal("150.5"))
-    (found,) = aiq.find_redemptions("c1", "77", "R/1", since)
+    (found,) = aiq.find_redemptions("c1", "77", "R/1", since).live
     assert (found.points, found.contact_id) == (Decimal(100), "c1")
-    assert aiq.find_redemptions("c1", "77", "R/2", since) == ()
-    assert aiq.find_redemptions("c1", "78", "R/1", since) == ()
+    assert aiq.find_redemptions("c1", "77", "R/2", since).live == ()
+    assert aiq.find_redemptions("c1", "78", "R/1", since).live == ()
 
 
 def test_a_listing_without_references_never_says_none(state: State, aiq: LoyaltyProvider) -> None:
@@ -143,7 +143,7 @@ def test_a_refund_by_aiqs_address_gives_points_and_single_use_back(state: State,
     claim = replace(CLAIM, discount_id="78")
     aiq.send_refund(claim, "c1")
     assert points(state) == Decimal("250.5")
-    assert aiq.find_redemptions("c1", "78", "R1", state.now() - timedelta(minutes=5)) == ()
+    assert aiq.find_redemptions("c1", "78", "R1", state.now() - timedelta(minutes=5)).live == ()
     assert discount(aiq, "78").available
     with pytest.raises(Refused, match="Already refunded"):
         aiq.send_refund(claim, "c1")
@@ -217,8 +217,8 @@ def test_a_late_redemption_is_found_by_the_next_but_one_look(
     server.faults.add({"call": "aiq.redeem", "fault": "late"})
     with pytest.raises(UnknownOutcome):
         aiq.send_redemption(chosen, "R1")
-    assert aiq.find_redemptions("c1", "77", "R1", since) == ()
-    assert len(aiq.find_redemptions("c1", "77", "R1", since)) == 1
+    assert aiq.find_redemptions("c1", "77", "R1", since).live == ()
+    assert len(aiq.find_redemptions("c1", "77", "R1", since).live) == 1
 
 
 @pytest.mark.parametrize(("fault", "kind", "taken"), OUTCOMES)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from navplugin.core.errors import Refused
 from navplugin.core.model import Claim, LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
-from navplugin.core.ports import Contact, Redemption
+from navplugin.core.ports import Contact, Lookup, MaySend, Redemption, always
 from tests.conftest import ScriptedClock
 from tests.money.io import Io
 
@@ -94,22 +94,22 @@ class Aiq:
         )  # fmt: skip
         return Wallet(f"c-{card}", None if self.hidden else self.points[card], self.hidden, discounts, self.clock.now())
 
-    def find_redemptions(
-        self, contact_id: str, discount_id: str, reference: str, since: datetime
-    ) -> tuple[Redemption, ...]:
+    def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
         code = discount_id.removeprefix("d-")
 
-        def read() -> tuple[Redemption, ...]:
-            return tuple(
+        def read() -> Lookup:
+            return Lookup(tuple(
                 Redemption(f"c-{t.member}", discount_id, t.receipt_no, t.points)
                 for t in self.taken
                 if (t.receipt_no, t.code, t.refunded) == (reference, code, False)
                 and t.at >= since and contact_id in ("", f"c-{t.member}")
-            )  # fmt: skip
+            ))  # fmt: skip
 
         return self.io.cross("aiq.read", read)
 
-    def send_redemption(self, discount: WalletDiscount, reference: str, key: str = "") -> str:
+    def send_redemption(
+        self, discount: WalletDiscount, reference: str, key: str = "", may_send: MaySend = always
+    ) -> str:
         card, code = discount.redemption_url.rpartition("/")[2], discount.coupon_code
 
         def take() -> str:
@@ -125,7 +125,7 @@ class Aiq:
         self.moves += 1
         return self.io.cross("aiq.move", take)
 
-    def send_refund(self, claim: Claim, contact_id: str) -> None:
+    def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         by_adjustment = self.refund == "adjust" or claim.collect == "done"
 
         def give() -> None:
@@ -143,7 +143,7 @@ class Aiq:
         self.refunds += 1
         self.io.cross("aiq.move", give)
 
-    def send_collection(self, claim: Claim, contact_id: str) -> None:
+    def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         self.moves += 1
         self.io.cross("aiq.move", lambda: self._adjust(claim, -claim.points_cost))
 

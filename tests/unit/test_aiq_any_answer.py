@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from navplugin.core.errors import NavpluginError
 from navplugin.core.model import Claim, Persona, Wallet, WalletDiscount
 from navplugin.core.money import ZERO
-from navplugin.core.ports import Contact, Signup
+from navplugin.core.ports import Contact, Lookup, Signup
 from navplugin.loyalty import AiqProvider
 from tests.conftest import ScriptedClock
 
@@ -101,7 +101,7 @@ def test_any_answer_is_a_value_or_a_typed_error(
         assert PHONE not in said
         assert "\n" not in str(found), "one line in the log"
     else:
-        assert found is None or isinstance(found, Persona | Wallet | tuple | str), (name, found)
+        assert found is None or isinstance(found, Persona | Wallet | Lookup | tuple | str), (name, found)
 
 
 def _outcome(call: Callable[[], object]) -> object:

@@ -268,7 +268,7 @@ def test_a_listing_in_pages_is_read_to_its_end(aiq: AiqProvider, script: Script,
         reply(200, {"data": {"results": [row, row], "total": 3}}),
         reply(200, {"data": {"results": [{**row, "reference": "R1"}], "total": 3}}),
     ]
-    (found,) = aiq.find_redemptions("c1", "77", "R1", clock.at)
+    (found,) = aiq.find_redemptions("c1", "77", "R1", clock.at).live
     assert found is not None
     start = int(clock.at.timestamp())
     assert script.sent[0].target == f"/api/v1.1/redemptions/1234/{start}/{start + 300}"

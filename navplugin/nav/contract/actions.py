@@ -100,4 +100,24 @@ SETUP = Page(
     ),
 )
 
-PAGES = (ACTIONS, PROMPTS, STATUS, SETUP)
+LEDGER = Page(
+    service="AIQ_Ledger",
+    table="AIQ Ledger",
+    caption="AIQ Ledger",
+    doc="Which ledger of navplugin is in charge of this company, and how many moves of points it has recorded.",
+    key=("Code",),
+    rights="im",
+    fields=(
+        Field("Code", Kind.CODE, 10, Writer.PLUGIN),
+        Field("Ledger ID", Kind.TEXT, 50, Writer.PLUGIN),
+        Field("Take-Over No.", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Epoch", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Step", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Beat", Kind.INTEGER, writer=Writer.PLUGIN),
+        Field("Host", Kind.TEXT, 50, Writer.PLUGIN),
+        Field("Written At", Kind.DATETIME, writer=Writer.PLUGIN),
+    ),
+)
+"""Not in AIQ_Setup: every till reads that row, and this one is written with each move of points."""
+
+PAGES = (ACTIONS, PROMPTS, STATUS, SETUP, LEDGER)

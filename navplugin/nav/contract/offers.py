@@ -129,7 +129,7 @@ GRANTS = Page(
         Field("Needs PIN", Kind.BOOLEAN, writer=Writer.PLUGIN),
         Field("Valid Until", Kind.DATETIME, writer=Writer.PLUGIN),
         Field("Member Ref", Kind.CODE, 100, Writer.PLUGIN),
-        Field("Points", Kind.OPTION, writer=Writer.PLUGIN, options=(" ", "Taken", "Refused")),
+        Field("Points", Kind.OPTION, writer=Writer.PLUGIN, options=(" ", "Taken", "Refused", "Given Back")),
         Field("Redemption ID", Kind.TEXT, 250, Writer.PLUGIN),
         Field("Reason", Kind.TEXT, 100, Writer.EITHER),
         Field("Status", Kind.OPTION, writer=Writer.EITHER,
