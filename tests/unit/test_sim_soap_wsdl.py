@@ -128,7 +128,8 @@ def test_types_and_options_of_fields_are_those_of_the_contract(soap: Soap) -> No
         "Points": "tns:Points",
     }  # fmt: skip
     (points,) = [one for one in root.iter(f"{XSD}simpleType") if one.get("name") == "Points"]
-    assert [one.get("value") for one in points.iter(f"{XSD}enumeration")] == ["_blank_", "Taken", "Refused", "Given_Back"]
+    found = [one.get("value") for one in points.iter(f"{XSD}enumeration")]
+    assert found == ["_blank_", "Taken", "Refused", "Given_Back"]
 
 
 def test_no_two_options_of_a_field_have_one_identifier() -> None:
