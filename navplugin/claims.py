@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from navplugin.core.model import Claim, End, Grant, Points, SaleState
+from navplugin.core.model import Claim, End, Grant, Points, SaleState, Wallet
 from navplugin.core.money import ZERO
+from navplugin.core.ports import Lookup
 
 
 class Goal(StrEnum):
@@ -33,6 +34,7 @@ class Move(StrEnum):
     PUT_LINE = "put the line"
     REMOVE_LINE = "remove the line"
     LOOK = "look"
+    BELIEVE_NAV = "believe NAV's row"
     REDEEM = "redeem"
     REFUND = "refund"
     COLLECT = "collect"
@@ -48,7 +50,8 @@ class Policy:
     """The store's and the programme's settings that decide moves (design.md 2, decisions 4 to 6).
 
     redeem_at: posted, total, select. lookup: blind, probe, keyed. refund: manual, adjust, endpoint.
-    grace: longer than the longest call can still take effect after we gave up.
+    grace: longer than a call may be under way: from its record to its last effect. unknown_max: how long signs of what
+    became of a call are looked for before a person must.
     full_return, part_return: give, leave. owed (posted, AIQ refused): absorb, adjust (take the points all the same, by
     an adjustment), person.
     """
@@ -57,6 +60,7 @@ class Policy:
     lookup: str = "blind"
     refund: str = "manual"
     grace: timedelta = timedelta(seconds=60)
+    unknown_max: timedelta = timedelta(hours=1)
     suspend_max: timedelta = timedelta(hours=12)
     vanish_max: timedelta = timedelta(hours=1)
     full_return: str = "give"
@@ -67,6 +71,7 @@ class Policy:
 SAFETY = frozenset({
     "hold", "fresh-balance", "orphan", "typed-line", "early-sent", "grace", "line-before-refund", "agree",
     "refused-once", "vanished", "adjust-once", "count-redemptions", "look-first", "unwind", "minimum", "line-seen",
+    "second-sign", "positive-refund", "doubt", "person", "cost", "ask-again", "send-by", "record",
 })  # fmt: skip
 """Safety rules that tests switch off one by one; production always runs with all of them."""
 
@@ -136,9 +141,12 @@ def is_given_back(returned: str, policy: Policy) -> bool:
     return (returned, "give") in (("full", policy.full_return), ("part", policy.part_return))
 
 
-def next_move(claim: Claim, view: View, policy: Policy, now: datetime, rules: frozenset[str] = SAFETY) -> Move:
+def next_move(
+    claim: Claim, view: View, policy: Policy, now: datetime, rules: frozenset[str] = SAFETY, *, waited: float = 0.0
+) -> Move:
     """The first row of design.md 6 that fits.
 
+    waited: seconds, by a clock of this process that never steps, since it first knew of the call that is `sent`.
     What has ended moves only when the sale is voided or returned: SETTLED gives its points back, OWED owes no more.
     """
     goal = goal_of(claim, view, policy, now, rules)
@@ -159,21 +167,43 @@ def next_move(claim: Claim, view: View, policy: Policy, now: datetime, rules: fr
         return Move.SUSPECT
     if goal is Goal.TAKE and policy.redeem_at != "select" and view.is_open and not view.line:  # 5
         return Move.PUT_LINE
-    if claim.points is Points.SENT:  # 6
-        return _find_out(claim, goal, policy, rules)
+    if claim.points is Points.SENT or (claim.doubtful and "doubt" in rules):  # 6
+        return _find_out(claim, view, goal, policy, waited, rules)
     if goal is Goal.GIVE:  # 7
         return _give(claim, policy)
     return _take(claim, view, policy)
 
 
-def _find_out(claim: Claim, goal: Goal, policy: Policy, rules: frozenset[str]) -> Move:
-    # AIQ lists redemptions, not adjustments: whether one arrived cannot be looked up.
-    by_adjustment = claim.collect == "sent" or (claim.refunding and (policy.refund == "adjust" or claim.collect))
-    if policy.lookup == "blind" or (by_adjustment and "adjust-once" in rules):
-        return Move.SUSPECT
-    if "look-first" not in rules or (policy.lookup == "keyed" and goal is Goal.TAKE and not claim.refunding):
+def _find_out(
+    claim: Claim, view: View, goal: Goal, policy: Policy, waited: float, rules: frozenset[str]
+) -> Move:
+    sent = claim.points is Points.SENT
+    if not sent and said_by_nav(claim, view.grant) not in (None, claim.points):
+        return Move.BELIEVE_NAV
+    if sent and policy.lookup == "keyed" and goal is Goal.TAKE and not claim.refunding:
         return Move.REDEEM
-    return Move.LOOK
+    if sent and "look-first" not in rules:
+        return Move.REDEEM
+    if not _can_look(claim, policy) and "adjust-once" in rules:
+        # The answer may still come to whoever sent the call, also to a worker that was followed.
+        return Move.SUSPECT if not sent or waited >= policy.grace.total_seconds() else Move.NOTHING
+    return Move.SUSPECT if waited > policy.unknown_max.total_seconds() else Move.LOOK
+
+
+def _can_look(claim: Claim, policy: Policy) -> bool:
+    """AIQ lists redemptions, not adjustments: whether one of those arrived cannot be looked up."""
+    gives_by_adjustment = policy.refund == "adjust" or bool(claim.collect)
+    by_adjustment = claim.collect == "sent" or (claim.refunding and gives_by_adjustment)
+    if claim.doubtful and claim.points is Points.YES:
+        by_adjustment = gives_by_adjustment
+    return policy.lookup != "blind" and not by_adjustment
+
+
+def said_by_nav(claim: Claim, grant: Grant | None) -> Points | None:
+    """What the row in NAV says of a doubtful claim's points, where it bears the claim's key: yes, no, or None."""
+    if grant is None or grant.redemption_id != claim.key:
+        return None
+    return {"Taken": Points.YES, "Given Back": Points.NO}.get(grant.points)
 
 
 def _give(claim: Claim, policy: Policy) -> Move:
@@ -198,18 +228,27 @@ def _take(claim: Claim, view: View, policy: Policy) -> Move:
 # ---- outcomes: the ledger row after a move ---------------------------------------------------------------------
 
 
-def mark_sent(claim: Claim, policy: Policy, now: datetime, *, refunding: bool = False, collect: str = "") -> Claim:
+def mark_sent(
+    claim: Claim, now: datetime, *, refunding: bool = False, collect: str = "", wallet: Wallet | None = None,
+    points_cost: Decimal | None = None,
+) -> Claim:  # fmt: skip
     """Written before the call: from here on the outcome is unknown until an answer is written.
 
-    What was settled is open again while its points go back.
+    wallet: the member's, as last read: its balance is the measure of a later look-up, its person is pinned where none
+    is yet. points_cost: what AIQ asks now. What was settled is open again while its points go back.
     """
     return replace(
         claim,
         points=Points.SENT,
         end=End.OPEN,
-        not_before=now + policy.grace,
+        sent_at=now,
+        attempt=claim.attempt + 1,
         refunding=refunding,
         collect=collect or claim.collect,
+        balance_before=wallet.points if wallet else None,
+        balance_position=wallet.position if wallet else 0,
+        contact_id=claim.contact_id or (wallet.contact_id if wallet else ""),
+        points_cost=claim.points_cost if points_cost is None else points_cost,
     )
 
 
@@ -228,23 +267,83 @@ def mark_given_back(claim: Claim, how: str) -> Claim:
 def mark_answer(claim: Claim, points: Points, redemption_id: str = "", reason: str = "") -> Claim:
     """Another answer came: refused, no (a definite "nothing was taken"), or yes (a refund was not made)."""
     return replace(
-        claim, points=points, not_before=None, refunding=False, redemption_id=redemption_id, reason=reason[:250]
-    )
+        claim, points=points, sent_at=None, refunding=False, doubtful=False, redemption_id=redemption_id,
+        reason=reason[:250],
+    )  # fmt: skip
 
 
-def after_look(
-    claim: Claim, found: bool, redemption_id: str, now: datetime, rules: frozenset[str] = SAFETY
-) -> Claim | None:
-    """The row after a look-up; None = wait and look again (move 6).
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is known when a look-up is judged.
 
-    A refund that may still be under way is not sent again before `not_before` either.
+    seen: AIQ's listing. other_live, other_refunded: how many of the redemptions there belong to other claims of the
+    ledger, because receipt number and discount are all that AIQ keeps. balance: what AIQ shows now, None where it shows
+    none. spent: what the ledger knows the member's other claims to have taken since the balance before the call.
+    past: longer ago than a call can be under way.
     """
-    past = claim.not_before is None or now >= claim.not_before or "grace" not in rules
-    if found and (not claim.refunding or past):
-        return mark_taken(claim, now, redemption_id)
-    if not found and claim.refunding:
+
+    seen: Lookup
+    other_live: int = 0
+    other_refunded: int = 0
+    balance: Decimal | None = None
+    spent: Decimal = ZERO
+    past: bool = True
+
+
+def after_look(claim: Claim, signs: Signs, now: datetime, rules: frozenset[str] = SAFETY) -> Claim | None:
+    """The row after a look-up; None = nothing is proved yet, wait and look again (move 6).
+
+    A positive sign proves: a redemption that is listed, a refund that is listed or seen in the balance. That nothing
+    is listed proves nothing by itself: a second sign must agree.
+    """
+    counted = "count-redemptions" in rules
+    live = signs.seen.live[signs.other_live if counted else 0 :]
+    past = signs.past or "grace" not in rules
+    if len(live) > 1 and counted:
+        text = f"AIQ lists {len(live)} redemptions for one discount; give back what is too many"
+        return mark_end(claim, End.SUSPECT, text)
+    if not live and signs.seen.foreign and "person" in rules:
+        return None  # another company's receipt with this number, or charged to the wrong person: no proof of either
+    if claim.refunding or (claim.doubtful and claim.points is Points.YES):
+        return _after_refund(claim, signs, bool(live), now, past=past, rules=rules)
+    if live:
+        found = live[-1]
+        cost = claim.points_cost if found.points is None else found.points
+        return mark_taken(replace(claim, points_cost=cost), now, found.redemption_id)
+    return mark_answer(claim, Points.NO) if past and _second_sign(claim, signs, rules) else None
+
+
+def _after_refund(
+    claim: Claim, signs: Signs, live: bool, now: datetime, *, past: bool, rules: frozenset[str]
+) -> Claim | None:
+    back = len(signs.seen.refunded) > signs.other_refunded
+    if claim.balance_before is not None and signs.balance is not None and not live:
+        back = back or signs.balance + signs.spent >= claim.balance_before + claim.points_cost
+    if (back and not live) or (not live and "positive-refund" not in rules):
         return mark_given_back(claim, "endpoint")
-    return mark_answer(claim, Points.NO) if not found and past else None
+    # One that may still be under way is not sent again.
+    return mark_taken(claim, now) if live and (past or not claim.refunding) else None
+
+
+def _second_sign(claim: Claim, signs: Signs, rules: frozenset[str]) -> bool:
+    """Whether anything but an empty place in the listing says that nothing was taken: the balance has not fallen, or
+    the listing shows other receipts, so that it would show ours. A balance that has fallen contradicts."""
+    if "second-sign" not in rules:
+        return True
+    if claim.balance_before is not None and signs.balance is not None:
+        left = signs.balance + signs.spent
+        if left >= claim.balance_before:
+            return True
+        if left <= claim.balance_before - claim.points_cost:
+            return False
+    return signs.seen.shows_references
+
+
+def believe_nav(claim: Claim, grant: Grant | None, how: str, now: datetime) -> Claim:
+    """A doubtful claim after its row in NAV, where a worker wrote what it knew. how: the refund strategy."""
+    if said_by_nav(claim, grant) is Points.YES:
+        return mark_taken(claim, now)
+    return mark_given_back(claim, how if how != "manual" else "hand")
 
 
 def mark_end(claim: Claim, end: End, reason: str = "", applied: Decimal | None = None) -> Claim:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from navplugin.claims import SAFETY
@@ -24,10 +23,14 @@ from navplugin.core.money import ZERO
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A claim to be opened for a pick or an orphan line; `orphan` is opened even when the balance is too small."""
+    """A claim to be opened for a pick or an orphan line; `orphan` is opened even when the balance is too small.
+
+    foreign: NAV's row bears the key of a claim that this ledger does not have.
+    """
 
     claim: Claim
     orphan: bool = False
+    foreign: bool = False
 
 
 def openings(
@@ -37,19 +40,33 @@ def openings(
 
     claims: all claims of this receipt and sale GUID. orphans: what `orphan_grants` found.
     """
-    last = latest_by_code(claims)
+    claims = tuple(claims)
+    last, keys = latest_by_code(claims), {c.key for c in claims}
+
+    def opening(grant: Grant, before: Claim | None, *, orphan: bool = False) -> Opening:
+        foreign = "doubt" in rules and bool(grant.redemption_id) and grant.redemption_id not in keys
+        claim = claim_for(snapshot, grant, before)
+        return Opening(_as_in_nav(claim, grant.redemption_id) if foreign else claim, orphan, foreign)
+
     out = []
     if snapshot.sale.state.is_open and snapshot.journal is not None:
         for grant in snapshot.picks:
             before = last.get(grant.coupon_code)
             if before is None or (before.end is End.RELEASED and not before.told):
-                out.append(Opening(claim_for(snapshot, grant, before)))
+                out.append(opening(grant, before))
     if "orphan" in rules:
         for grant in orphans:
             before = last.get(grant.coupon_code)
             if before is None or before.end is End.RELEASED:
-                out.append(Opening(claim_for(snapshot, grant, before), orphan=True))
+                out.append(opening(grant, before, orphan=True))
     return tuple(out)
+
+
+def _as_in_nav(claim: Claim, key: str) -> Claim:
+    """The claim under the generation that NAV's row names, so that both sides speak of the same one."""
+    head, _, generation = key.rpartition("/")
+    known = generation.isdecimal() and len(generation) < 6 and head == claim.key.rpartition("/")[0]
+    return replace(claim, generation=max(claim.generation, int(generation))) if known else claim
 
 
 def typed_lines(snapshot: Snapshot, claims: Iterable[Claim], mapped: Iterable[str]) -> tuple[str, ...]:
@@ -152,17 +169,17 @@ def applied_by_offer(snapshot: Snapshot) -> dict[str, Decimal]:
 
 
 def may_hold(
-    balance: Decimal | None, others: Iterable[Claim], claim: Claim, read_at: datetime | None = None
+    balance: Decimal | None, others: Iterable[Claim], claim: Claim, position: int | None = None
 ) -> str:
     """'' when the balance less all holds covers the claim's cost, else the sentence for the cashier.
 
-    others: the member's claims over all tills and stores of the ledger. read_at: when the balance was read; what was
-    taken after that is missing in it too. With points hidden (balance None): one active claim for each member, and one
-    for each single-use discount.
+    others: the member's claims over all tills and stores of the ledger. position: the ledger's when the balance was
+    read; what was taken after that is missing in it too. With points hidden (balance None): one active claim for each
+    member, and one for each single-use discount.
     """
     mine = [c for c in others if c.member_card_no == claim.member_card_no and c.key != claim.key]
     active = [c for c in mine if c.holds_points]
-    later = [c for c in mine if c.points is Points.YES and c.taken_at and read_at and c.taken_at > read_at]
+    later = taken_since(mine, position)
     if balance is None and active:
         return "Another wallet discount of this member is under way."
     if balance is not None and balance - sum((c.points_cost for c in (*active, *later)), ZERO) < claim.points_cost:
@@ -170,3 +187,8 @@ def may_hold(
     if not claim.reusable and any(c.discount_id == claim.discount_id for c in (*active, *later)):
         return "This discount is in use on another sale."
     return ""
+
+
+def taken_since(claims: Iterable[Claim], position: int | None) -> list[Claim]:
+    """Claims whose points the ledger noted as taken after this position."""
+    return [c for c in claims if position is not None and c.points is Points.YES and c.taken_position > position]

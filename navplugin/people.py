@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -44,6 +44,10 @@ class Memory(Protocol):
 
     def remember_mapped(self, discounts: Iterable[WalletDiscount], now: datetime) -> None:
         """Coupon codes that AIQ's discounts bear."""
+        ...
+
+    def position(self) -> int:
+        """How far the ledger has come."""
         ...
 
 
@@ -86,9 +90,15 @@ class People:
         """The wallet straight from AIQ, for the money machine; raises what the adapter raises."""
         member = self.member(member_card_no)
         contact = self.loyalty.contact_of(member) if member else None
-        wallet = self.loyalty.fetch_wallet(contact) if contact else None
+        wallet = self._fetch(contact) if contact else None
         self._keep(member_card_no, wallet)
         return wallet
+
+    def _fetch(self, contact: Contact) -> Wallet | None:
+        """With its age and the ledger's position as of before the question, not after the answer."""
+        asked, position = self.clock.monotonic(), self.ledger.position()
+        wallet = self.loyalty.fetch_wallet(contact)
+        return replace(wallet, asked=asked, position=position) if wallet else None
 
     def forget_wallet(self, member_card_no: str) -> None:
         """After a redemption the cached balance is no longer true."""
@@ -106,7 +116,7 @@ class People:
         if not self._may_ask():
             return None, False
         try:
-            wallet = self.loyalty.fetch_wallet(contact)
+            wallet = self._fetch(contact)
         except NavpluginError as problem:
             self._lost(problem)
             return None, False
@@ -192,7 +202,7 @@ class Purses:
     def forget_spent(self) -> None:
         """After points have moved, a cached balance is no longer true."""
         for card, purse in self._purses.items():
-            if purse.wallet is None:
+            if purse.spent:
                 self._people.forget_wallet(card)
 
     def _purse(self, card: str, contact: Contact | None, wallet: Wallet | None) -> Purse:

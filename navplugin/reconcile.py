@@ -102,6 +102,8 @@ def _may_be_granted_again(snapshot: Snapshot, grant: Grant, claim: Claim | None)
 def claim_fields(claim: Claim) -> Mapping[str, Any]:
     """What the POS session may see of a claim: its key, and whether the points are taken."""
     taken = {Points.YES: "Taken", Points.REFUSED: "Refused"}.get(claim.points, "")
+    if claim.points is Points.NO and claim.given_back:
+        taken = "Given Back"
     return {"Redemption_ID": claim.key, "Points": "Refused" if claim.told else taken}
 
 

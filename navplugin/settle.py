@@ -25,7 +25,6 @@ from navplugin.core.model import (
     Decision,
     Effect,
     End,
-    Grant,
     GrantStatus,
     Points,
     SaleState,
@@ -38,7 +37,7 @@ from navplugin.core.ports import Clock, LoyaltyProvider
 from navplugin.ledger import SqlLedger
 from navplugin.openings import Opening, openings, orphan_grants, typed_lines
 from navplugin.reconcile import withdraw
-from navplugin.teller import Purse, Teller, find_discount
+from navplugin.teller import Purse, StepCounter, Teller, find_discount
 
 log = logging.getLogger("navplugin.money")
 
@@ -58,10 +57,13 @@ class Cashbox:
         loyalty: LoyaltyProvider,
         clock: Clock,
         policies: Mapping[str, Policy],
+        record: StepCounter,
         rules: frozenset[str] = SAFETY,
     ) -> None:
         self.ledger, self.clock, self.policies, self.rules = ledger, clock, policies, rules
-        self.teller = Teller(ledger, loyalty, clock, rules)
+        self.teller = Teller(ledger, loyalty, clock, record, rules)
+        self._unsure_since: dict[tuple[str, int], float] = {}
+        """Claim key and attempt -> when this process first knew that the outcome is not known."""
 
     def settle(
         self, situation: Situation, decision: Decision, purse_of: PurseOf, *, returned: str = ""
@@ -73,7 +75,7 @@ class Cashbox:
         Returns the effects on the sale's rows, and whether something is still due without a new event.
         """
         snapshot = situation.snapshot
-        effects = self._open(situation, decision, purse_of(snapshot.sale.member_card_no), returned)
+        effects = self._open(situation, decision, purse_of, returned)
         due = False
         for claim in self.ledger.claims_of(snapshot.sale.receipt_no):
             if claim.sale_guid != snapshot.sale.sale_guid:
@@ -99,8 +101,11 @@ class Cashbox:
         if next_move(claim, view, policy, now, self.rules) is Move.SUSPECT:
             self._finish(Move.SUSPECT, claim, view, policy)
 
-    def _open(self, situation: Situation, decision: Decision, purse: Purse, returned: str) -> list[Effect]:
+    def _open(
+        self, situation: Situation, decision: Decision, purse_of: PurseOf, returned: str
+    ) -> list[Effect]:
         snapshot, now = situation.snapshot, self.clock.now()
+        purse = purse_of(snapshot.sale.member_card_no)
         claims = self.ledger.claims_of(snapshot.sale.receipt_no, snapshot.sale.sale_guid)
         known = self._discounts(situation, claims, purse)
         grants = {g.coupon_code: g for g in snapshot.grants}
@@ -109,8 +114,8 @@ class Cashbox:
         back = is_given_back(returned, policy)
         orphans = () if back else orphan_grants(snapshot, situation.offers, known)
         for opening in openings(snapshot, claims, orphans, self.rules):
-            reason = "" if opening.orphan else self._view(opening.claim, situation, decision).withheld
-            reason = reason or self._try_open(opening, purse, grants.get(opening.claim.coupon_code), now)
+            reason = "" if opening.orphan else self._view(opening.claim, situation, decision, purse).withheld
+            reason = reason or self._try_open(opening, purse_of(opening.claim.member_card_no), now)
             if reason:
                 refused[opening.claim.coupon_code] = reason
         if "typed-line" in self.rules:
@@ -136,23 +141,22 @@ class Cashbox:
         codes = {d.coupon_code for d in shown}
         return (*shown, *(d for d in self.ledger.mapped() if d.coupon_code not in codes))
 
-    def _try_open(self, opening: Opening, purse: Purse, grant: Grant | None, now: datetime) -> str:
+    def _try_open(self, opening: Opening, purse: Purse, now: datetime) -> str:
         claim = opening.claim
         discount = find_discount(purse.wallet, claim.discount_id)
         if discount is not None:
             claim = replace(claim, reusable=discount.reusable)
-        if purse.wallet is None and not opening.orphan:
+        if purse.wallet is not None:
+            claim = replace(claim, contact_id=purse.wallet.contact_id)
+        elif not opening.orphan:
             log.warning("claim on receipt %s opened without a balance: AIQ gave no wallet", claim.receipt_no)
-        balance, read_at = (purse.wallet.points, purse.wallet.read_at) if purse.wallet else (None, None)
-        force = opening.orphan or "hold" not in self.rules
-        read_at = read_at if "fresh-balance" in self.rules else None
-        reason = self.ledger.open_claim(claim, balance, now, read_at=read_at, force=force)
-        if not reason and claim.generation == 1 and grant is not None and grant.redemption_id:
-            # NAV bears the key of a claim that this ledger never had: what became of its points, nobody here knows.
-            text = f"NAV knows the claim {grant.redemption_id}, this ledger does not; was the ledger replaced?"
-            self.teller.save(claim, mark_end(claim, End.SUSPECT, text), Move.SUSPECT)
-            self.teller.tell_person(claim, End.SUSPECT, text)
-        return reason
+        if "doubt" in self.rules:
+            doubtful = opening.foreign or self.ledger.is_doubtful(claim.receipt_no, claim.sale_guid)
+            claim = replace(claim, doubtful=doubtful)
+        balance, position = (purse.wallet.points, purse.wallet.position) if purse.wallet else (None, None)
+        force = opening.orphan or claim.doubtful or "hold" not in self.rules
+        position = position if "fresh-balance" in self.rules else None
+        return self.ledger.open_claim(claim, balance, now, position=position, force=force)
 
     def _advance(
         self, claim: Claim, situation: Situation, decision: Decision, purse_of: PurseOf, returned: str
@@ -164,20 +168,22 @@ class Cashbox:
         effects: list[Effect] = []
         for _ in range(MOVES_A_TICK):
             now = self.clock.now()
-            view = self._view(claim, situation, decision, returned)
+            view = self._view(claim, situation, decision, purse, returned)
             known = claim.line_seen
             claim = self._see(claim, view, now)
             if claim.line_seen and not known and not view.line:
                 return effects, True  # the journal may have been read before the line came: look once more
             if view.since is None and claim.missing_since is not None:
                 view = replace(view, since=claim.missing_since)
-            move = next_move(claim, view, policy, now, self.rules)
+            waited = self._waited(claim)
+            move = next_move(claim, view, policy, now, self.rules, waited=waited)
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break
             if move is Move.REMOVE_LINE:
                 effects += self._remove(claim, view, snapshot)
                 break
-            after = self._carry_out(move, claim, view, policy, purse)
+            past = waited >= policy.grace.total_seconds()
+            after = self._carry_out(move, claim, view, policy, purse, snapshot.sale.event_at, past=past)
             if after is None or after == claim:
                 return effects, True
             claim = after
@@ -188,11 +194,31 @@ class Cashbox:
         waiting = claim.end is End.OPEN and claim.points is Points.SENT
         return effects, waiting
 
-    def _view(self, claim: Claim, situation: Situation, decision: Decision, returned: str = "") -> View:
+    def _waited(self, claim: Claim) -> float:
+        """Seconds since this process first knew that it does not know what became of the claim's points. Never by a
+        clock of another process: it may be wrong, and it may have stalled."""
+        mine = (claim.key, claim.attempt)
+        if claim.points is not Points.SENT and not claim.doubtful:
+            self._unsure_since.pop(mine, None)
+            return 0.0
+        now = self.clock.monotonic()
+        return now - self._unsure_since.setdefault(mine, now)
+
+    def _view(
+        self, claim: Claim, situation: Situation, decision: Decision, purse: Purse, returned: str = ""
+    ) -> View:
         store = situation.store
         minimum = Minimum(store.minimum_judged, store.reached, store.short)
-        forbidden = decision.forbidden.get(claim.coupon_code, "")
+        forbidden = decision.forbidden.get(claim.coupon_code, "") or self._dearer(claim, purse)
         return view_of(claim, situation.snapshot, forbidden, minimum, returned=returned, rules=self.rules)
+
+    def _dearer(self, claim: Claim, purse: Purse) -> str:
+        """Why the pick may not stand as it was shown: AIQ asks another price by now. '' where it does not."""
+        discount = find_discount(purse.wallet, claim.discount_id)
+        taken = claim.points is not Points.NO or claim.doubtful
+        if discount is None or taken or discount.points_cost == claim.points_cost or "cost" not in self.rules:
+            return ""
+        return f"It costs {discount.points_cost:g} points now, not {claim.points_cost:g}; choose it again."
 
     def _see(self, claim: Claim, view: View, now: datetime) -> Claim:
         """What the claim remembers of snapshots: that its line was seen, that the sale was missing, that it is void."""
@@ -220,16 +246,21 @@ class Cashbox:
         effect = withdraw(snapshot, grant, claim.coupon_code, reason)
         return [effect] if effect else []
 
-    def _carry_out(self, move: Move, claim: Claim, view: View, policy: Policy, purse: Purse) -> Claim | None:
+    def _carry_out(
+        self, move: Move, claim: Claim, view: View, policy: Policy, purse: Purse, event_at: datetime | None, *,
+        past: bool,
+    ) -> Claim | None:  # fmt: skip
         """The claim after the move; None = nothing was learnt, try again in a later tick."""
         if move is Move.REDEEM:
-            return self.teller.redeem(claim, policy, purse)
+            return self.teller.redeem(claim, purse, posted=view.state is SaleState.POSTED)
         if move is Move.LOOK:
-            return self.teller.look(claim, policy, purse)
+            return self.teller.look(claim, purse, event_at, past=past)
+        if move is Move.BELIEVE_NAV:
+            return self.teller.believe_nav(claim, view.grant, policy)
         if move is Move.REFUND:
             return self.teller.refund(claim, policy, purse)
         if move is Move.COLLECT:
-            return self.teller.collect(claim, policy, purse)
+            return self.teller.collect(claim, purse)
         if move is Move.TELL:
             return self.teller.save(claim, mark_told(claim), move)
         return self._finish(move, claim, view, policy)
@@ -241,7 +272,8 @@ class Cashbox:
         after = mark_end(claim, end, reason, view.applied)
         if end is End.OWED and policy.owed == "absorb":
             after = replace(after, resolved="absorbed by the store (owed = absorb)")
-        self.teller.save(claim, after, move)
+            self.ledger.add_report(claim.receipt_no, f"absorbed by the store: {reason}", self.clock.now())
+        after = self.teller.save(claim, after, move)
         if after.needs_person:
             self.teller.tell_person(claim, end, reason)
         return after
@@ -264,7 +296,10 @@ def _end_reason(end: End, claim: Claim, view: View, policy: Policy) -> str:
     if view.disagrees:
         return view.disagrees
     if claim.points is Points.SENT:
-        return "AIQ's answer never came; look in AIQ whether the points were taken"
+        went = "came back" if claim.refunding else "were taken"
+        return f"AIQ's answer never came; look in AIQ whether the points {went}"
+    if claim.doubtful:
+        return "this ledger was put back or took over, so it does not know; look in AIQ whether the points are taken"
     if claim.points is Points.YES:
         return f"{claim.points_cost} points are to be given back by hand (refund = {policy.refund})"
     return "the sale has vanished from NAV" if not view.readable else claim.reason

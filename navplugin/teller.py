@@ -1,193 +1,358 @@
-"""Calls that move points: each is recorded before it is sent, and its answer after (design.md 6, moves 6 to 8)."""
+"""Calls that move points: each is recorded before it is sent, and its answer after (design.md 6, moves 6 to 8).
+
+Record in the ledger, count in NAV's AIQ_Ledger, send, record the answer. A process that dies or stalls between any two
+of these leaves a claim that is `sent`: it is looked up, never sent again on a guess.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
 
 from navplugin.claims import (
     SAFETY,
     Move,
     Policy,
+    Signs,
     after_look,
+    believe_nav,
     mark_answer,
     mark_end,
     mark_given_back,
     mark_sent,
     mark_taken,
 )
-from navplugin.core.errors import AuthFailed, Busy, NavpluginError, Refused, Unreachable
-from navplugin.core.model import Claim, End, Points, Wallet, WalletDiscount
+from navplugin.core.errors import AuthFailed, Busy, LedgerBusy, NavpluginError, Refused, Retriable, Unreachable
+from navplugin.core.model import Claim, End, Grant, Points, Wallet, WalletDiscount
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, Contact, LoyaltyProvider
 from navplugin.ledger import SqlLedger
+from navplugin.odd_answers import OddAnswers
 
 log = logging.getLogger("navplugin.money")
 
-URL_LIFETIME = timedelta(minutes=5)
+URL_SECONDS = 300.0
+"""How long an address to redeem is used (aiq-api.md 6.3: its life is not documented)."""
+SEND_BY = 4.0
+"""Seconds from the record of a call to its first byte. `grace-seconds` is longer than this and the call together."""
+ANSWER_TRIES = 6
+"""How often an answer is written to a ledger that somebody holds: each try waits some seconds in the database."""
+LOOK_BACK = timedelta(days=2)
+"""Before the last event of a sale whose claims are doubtful: when its points may have been taken."""
 DEFINITE_NO_EFFECT = (Busy, AuthFailed, Unreachable)
 """Errors after which it is certain that AIQ took nothing (loyalty adapter's table)."""
 
 
+class StepCounter(Protocol):
+    """NAV's count of calls that move points (`ledger_record`)."""
+
+    def step_on(self) -> None:
+        """Count one more; any error: the call must not be sent."""
+        ...
+
+
 @dataclass(slots=True)
 class Purse:
-    """How to reach one member's wallet: the contact, and a way to read it anew."""
+    """How to reach one member's wallet: the contact, and a way to read it anew. spent: its balance has changed."""
 
     contact: Contact | None
     wallet: Wallet | None
     read_again: Callable[[], Wallet | None]
+    spent: bool = False
+
+    def empty(self) -> None:
+        """Points have moved: what is known of the balance is no longer true."""
+        self.wallet, self.spent = None, True
 
 
 class Teller:
     """Takes points, gives them back, finds out. Methods return the claim afterwards; None = nothing was learnt, try
-    again in a later tick."""
+    again in a later tick. record: where each call is counted before it is sent."""
 
     def __init__(
-        self, ledger: SqlLedger, loyalty: LoyaltyProvider, clock: Clock, rules: frozenset[str] = SAFETY
+        self,
+        ledger: SqlLedger,
+        loyalty: LoyaltyProvider,
+        clock: Clock,
+        record: StepCounter,
+        rules: frozenset[str] = SAFETY,
     ) -> None:
-        self.ledger, self.loyalty, self.clock, self.rules = ledger, loyalty, clock, rules
+        self.ledger, self.loyalty, self.clock, self.record, self.rules = ledger, loyalty, clock, record, rules
+        self._odd = OddAnswers(clock, believe_at_once="ask-again" not in rules)
 
-    def redeem(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        discount = find_discount(purse.wallet, claim.discount_id)
-        stale = purse.wallet is None or self.clock.now() - purse.wallet.read_at > URL_LIFETIME
-        if stale or discount is None:
-            try:
-                purse.wallet = purse.read_again()
-            except NavpluginError as problem:
-                log.warning(
-                    "receipt %s: points not taken yet, AIQ's wallet cannot be read (%s)", claim.receipt_no, problem
-                )
-                return None
-            discount = find_discount(purse.wallet, claim.discount_id)
-        if claim.points is Points.NO and (discount is None or not (discount.redemption_url or discount.tier)):
-            return self.save(claim, mark_answer(claim, Points.REFUSED, reason="AIQ no longer offers it"), "refused")
+    # ---- taking ----------------------------------------------------------------------------------------------------
+
+    def redeem(self, claim: Claim, purse: Purse, *, posted: bool) -> Claim | None:
+        """Take the points. posted: the sale is closed, so that no cashier can be asked any more."""
+        wallet = self._fresh_wallet(claim, purse)
+        if wallet is None:
+            return None
+        odd = self._odd.of(claim, wallet.seen, self._is_other(claim, wallet.seen))
+        if odd is not None:
+            return self._end_odd(claim, odd) if odd else None
+        discount = find_discount(wallet.seen, claim.discount_id)
         if discount is None:
             return None
         if discount.tier and claim.points_cost == ZERO:
             return self.save(claim, mark_taken(claim, self.clock.now(), reason="tier reward, no call"), "taken")
-        before = claim.points
-        if "early-sent" in self.rules:
-            claim = self.save(claim, mark_sent(claim, policy, self.clock.now()), "sent")
+        if "cost" in self.rules and discount.points_cost != claim.points_cost:
+            if not posted:
+                return None  # the cashier is shown the change first
+            if discount.points_cost > claim.points_cost:
+                text = f"AIQ asks {discount.points_cost} points now, the member was shown {claim.points_cost}"
+                return self.end(claim, End.SUSPECT, text)
+        before, cost = claim.points, discount.points_cost
+        sent = mark_sent(claim, self.clock.now(), wallet=wallet.seen, points_cost=cost)
 
-        def call() -> str:
-            return self.loyalty.send_redemption(discount, claim.receipt_no, claim.key)
+        def call(may_send: Callable[[], bool], claim: Claim) -> str:
+            return self.loyalty.send_redemption(discount, claim.receipt_no, claim.key, may_send)
 
-        return self._call(claim, call, "redemption", purse, nothing_taken=before, refused=Points.REFUSED)
+        return self._call(claim, sent, call, "redemption", purse, nothing_taken=before, refused=Points.REFUSED)
 
-    def refund(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        contact_id = self._contact_id(claim, purse)
-        if contact_id is None:
+    def _fresh_wallet(self, claim: Claim, purse: Purse) -> _Seen | None:
+        """The member's wallet, young enough for its addresses to be used; None: AIQ cannot be asked now."""
+        known = purse.wallet
+        young = known is not None and self.clock.monotonic() - known.asked <= URL_SECONDS
+        if young and find_discount(known, claim.discount_id) is not None:
+            return _Seen(known)
+        if not self._odd.may_ask(claim):
             return None
-        how = "adjust" if claim.collect == "done" else policy.refund
-        claim = self.save(claim, mark_sent(claim, policy, self.clock.now(), refunding=True), "refund sent")
+        return self._read(claim, purse)
 
-        def call() -> str:
-            self.loyalty.send_refund(claim, contact_id)
-            return ""
+    def _read(self, claim: Claim, purse: Purse) -> _Seen | None:
+        try:
+            purse.wallet = purse.read_again()
+        except NavpluginError as problem:
+            log.warning("receipt %s: nothing is moved yet, AIQ's wallet cannot be read (%s)", claim.receipt_no, problem)
+            return None
+        return _Seen(purse.wallet)
 
-        after = self._call(claim, call, "refund", purse, nothing_taken=Points.YES, refused=Points.YES, back=how)
-        if after is not None and after.points is Points.YES:
-            text = f"AIQ refused the refund: {after.reason}"
-            self.tell_person(after, End.SUSPECT, text)
-            return self.save(after, mark_end(after, End.SUSPECT, text), Move.SUSPECT)
-        return after
+    def _is_other(self, claim: Claim, wallet: Wallet | None) -> bool:
+        """Whether this wallet belongs to another person than the one who picked."""
+        if wallet is None or not wallet.contact_id or not claim.contact_id or "person" not in self.rules:
+            return False
+        return not self.ledger.is_same(wallet.contact_id, claim.contact_id)
 
-    def collect(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
+    def _end_odd(self, claim: Claim, reason: str) -> Claim:
+        if "another person" in reason:
+            return self.end(claim, End.SUSPECT, reason)
+        return self.save(claim, mark_answer(claim, Points.REFUSED, reason=reason), "refused")
+
+    def collect(self, claim: Claim, purse: Purse) -> Claim | None:
         """`owed = adjust`: the points are taken by an adjustment, once."""
         contact_id, why = self._contact_id(claim, purse), claim.reason
         if contact_id is None:
             return None
-        claim = self.save(claim, mark_sent(claim, policy, self.clock.now(), collect="sent"), "collection sent")
+        sent = mark_sent(claim, self.clock.now(), collect="sent", wallet=purse.wallet)
 
-        def call() -> str:
-            self.loyalty.send_collection(claim, contact_id)
+        def call(may_send: Callable[[], bool], claim: Claim) -> str:
+            self.loyalty.send_collection(claim, contact_id, may_send)
             return ""
 
-        after = self._call(claim, call, "collection", purse, nothing_taken=Points.REFUSED, refused=Points.REFUSED)
+        after = self._call(
+            claim, sent, call, "collection", purse, nothing_taken=Points.REFUSED, refused=Points.REFUSED
+        )
         if after is None or after.points is not Points.REFUSED:
             return after
         # The reason of the first refusal is the one that a person needs.
         return self.save(after, replace(after, collect="refused", reason=why), "not collected")
 
+    # ---- giving back -----------------------------------------------------------------------------------------------
+
+    def refund(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
+        """Give the points back to the person they were taken from."""
+        contact_id = self._contact_id(claim, purse)
+        if contact_id is None:
+            return None
+        how = "adjust" if claim.collect == "done" else policy.refund
+        sent = mark_sent(claim, self.clock.now(), refunding=True, wallet=purse.wallet)
+
+        def call(may_send: Callable[[], bool], claim: Claim) -> str:
+            self.loyalty.send_refund(claim, contact_id, may_send)
+            return ""
+
+        after = self._call(
+            claim, sent, call, "refund", purse, nothing_taken=Points.YES, refused=Points.YES, back=how
+        )
+        if after is not None and after.points is Points.YES:
+            return self.end(after, End.SUSPECT, f"AIQ refused the refund: {after.reason}")
+        return after
+
+    # ---- one call --------------------------------------------------------------------------------------------------
+
     def _call(
-        self, claim: Claim, call: Callable[[], str], what: str, purse: Purse, *, nothing_taken: Points,
-        refused: Points, back: str = "",
+        self, before: Claim, sent: Claim, call: Callable[[Callable[[], bool], Claim], str], what: str, purse: Purse, *,
+        nothing_taken: Points, refused: Points, back: str = "",
     ) -> Claim | None:  # fmt: skip
         """One call that moves points; the claim after its answer. None: certainly without effect, try again later.
 
-        nothing_taken, refused: P then. back: how a refund gives the points back; "" where points are taken.
+        before, sent: the claim now, and as it is recorded. nothing_taken, refused: P then. back: how a refund gives the
+        points back; "" where points are taken.
         """
+        begun = self.clock.monotonic()  # before the record: a stall after it counts
+        claim = before
+        if "early-sent" in self.rules:
+            claim = self.save(before, sent, "sent" if what == "redemption" else f"{what} sent")
         collect = "" if claim.collect == "sent" else claim.collect
+
+        def may_send() -> bool:
+            if "send-by" not in self.rules:
+                return True
+            try:
+                return self.clock.monotonic() - begun <= SEND_BY and self.ledger.is_current()
+            except NavpluginError:
+                return False  # a ledger that cannot be read cannot say that this worker may send
+
         try:
-            number = call()
+            if "record" in self.rules:
+                self.record.step_on()
+        except Retriable as problem:
+            self._not_sent(claim, what, nothing_taken, collect, problem)
+            return None
+        except NavpluginError as problem:  # no longer in charge, or NAV cannot be used at all
+            self._not_sent(claim, what, nothing_taken, collect, problem)
+            raise
+        try:
+            number = call(may_send, claim)
         except Refused as no:
             after = mark_answer(claim, refused, claim.redemption_id, no.message)
-            return self.save(claim, replace(after, collect=collect), f"{what} refused")
+            return self._answered(claim, replace(after, collect=collect), f"{what} refused")
         except DEFINITE_NO_EFFECT as no:
-            after = mark_answer(claim, nothing_taken, claim.redemption_id, no.message)
-            self.save(claim, replace(after, collect=collect), f"{what} not sent")
+            self._not_sent(claim, what, nothing_taken, collect, no)
             return None
         except NavpluginError as unknown:
             log.error("receipt %s: AIQ's answer to the %s is unknown (%s)", claim.receipt_no, what, unknown)
             self.ledger.note_claim(claim, f"{what} unknown", str(unknown), self.clock.now())
             return claim
-        purse.wallet = None
+        purse.empty()
         done = mark_given_back(claim, back) if back else mark_taken(claim, self.clock.now(), number)
-        return self.save(claim, done, "given back" if back else "taken")
+        return self._answered(claim, done, "given back" if back else "taken")
 
-    def look(self, claim: Claim, policy: Policy, purse: Purse) -> Claim | None:
-        now = self.clock.now()
-        earlier = self._given_back_elsewhere(claim)
-        begun = [claim.taken_at or (claim.not_before or now) - policy.grace, *(c.taken_at for c in earlier)]
-        since = min(at for at in begun if at) - timedelta(minutes=5)
-        contact_id = self._contact_id(claim, purse) or ""
+    def _not_sent(
+        self, claim: Claim, what: str, points: Points, collect: str, problem: NavpluginError
+    ) -> None:
+        after = mark_answer(claim, points, claim.redemption_id, problem.message)
+        self._answered(claim, replace(after, collect=collect), f"{what} not sent")
+
+    def _answered(self, claim: Claim, after: Claim, move: str) -> Claim:
+        """Write what AIQ answered, also for a worker that was followed meanwhile: the answer exists only here."""
+        for left in range(ANSWER_TRIES - 1, -1, -1):
+            try:
+                saved = self.ledger.save_answer(claim, after, move, self.clock.now())
+            except LedgerBusy as busy:
+                if not left:
+                    raise
+                log.error("receipt %s: AIQ's answer waits to be written (%s)", claim.receipt_no, busy)
+            else:
+                break
+        log.info("receipt %s, coupon code %s: %s", saved.receipt_no, saved.coupon_code, move)
+        return saved
+
+    # ---- finding out -----------------------------------------------------------------------------------------------
+
+    def look(self, claim: Claim, purse: Purse, event_at: datetime | None, *, past: bool) -> Claim | None:
+        """Find out what became of a call, or of a doubtful claim. event_at: the last event of its sale. past: longer
+        ago than a call can be under way."""
+        begun = [at for at in (claim.taken_at, claim.sent_at) if at]
+        if claim.doubtful or not begun:
+            begun.append((event_at or self.clock.now()) - LOOK_BACK)
+        contact_id = self._contact_id(claim, purse)
+        if contact_id is None:
+            return None
         try:
-            listed = self.loyalty.find_redemptions(contact_id, claim.discount_id, claim.receipt_no, since)
+            seen = self.loyalty.find_redemptions(contact_id, claim.discount_id, claim.receipt_no, min(begun))
         except NavpluginError as problem:
             log.warning("receipt %s: AIQ's redemptions cannot be read (%s)", claim.receipt_no, problem)
             return None
-        mine = listed.live[len(earlier) :] if "count-redemptions" in self.rules else listed.live
-        after = after_look(claim, bool(mine), mine[-1].redemption_id if mine else "", now, self.rules)
+        live, refunded = self._of_others(claim)
+        signs = Signs(seen, live, refunded, past=past)
+        if past and not seen.live:
+            signs = replace(signs, balance=self._balance(claim, purse), spent=self._spent(claim))
+        after = after_look(claim, signs, self.clock.now(), self.rules)
         if after is None:
             return None
-        purse.wallet = None
-        return self.save(claim, after, "found" if mine else "not found")
+        purse.empty()
+        if after.end is End.SUSPECT:
+            return self.end(claim, End.SUSPECT, after.reason)
+        return self.save(claim, after, "found" if after.points is Points.YES else "not found")
 
-    def _given_back_elsewhere(self, claim: Claim) -> list[Claim]:
-        """Earlier generations whose points went back by other means than AIQ's refund: AIQ lists their redemptions,
-        which come first, for ever."""
-        return [
-            c
-            for c in self.ledger.claims_of(claim.receipt_no, claim.sale_guid)
-            if c.coupon_code == claim.coupon_code
-            and c.generation < claim.generation
-            and c.given_back in ("adjust", "hand")
-            and not c.collect
-        ]
+    def believe_nav(self, claim: Claim, grant: Grant | None, policy: Policy) -> Claim:
+        """A doubtful claim takes over what its row in NAV says."""
+        after = believe_nav(claim, grant, policy.refund, self.clock.now())
+        return self.save(claim, after, f"NAV's row says {'taken' if after.points is Points.YES else 'given back'}")
+
+    def _of_others(self, claim: Claim) -> tuple[int, int]:
+        """How many live and refunded redemptions of this receipt number and discount belong to other claims: earlier
+        generations, and sales that had the number before. What went back otherwise than by AIQ's own refund is listed
+        as live for ever; what was collected by an adjustment is not listed."""
+        others = [
+            c for c in self.ledger.claims_of(claim.receipt_no)
+            if c.discount_id == claim.discount_id and c.key != claim.key and not c.collect
+        ]  # fmt: skip
+        live = sum(c.points is Points.YES or c.given_back in ("adjust", "hand") for c in others)
+        return live, sum(c.given_back == "endpoint" for c in others)
+
+    def _balance(self, claim: Claim, purse: Purse) -> Decimal | None:
+        """What AIQ shows now, of the right person; None where it shows nothing."""
+        wallet = self._read(claim, purse)
+        if wallet is None or wallet.seen is None or self._is_other(claim, wallet.seen):
+            return None
+        return wallet.seen.points
+
+    def _spent(self, claim: Claim) -> Decimal:
+        """What the member's other claims have taken since the balance before the call."""
+        others = self.ledger.taken_since(claim.member_card_no, claim.balance_position)
+        return sum((c.points_cost for c in others if c.key != claim.key), ZERO)
 
     def _contact_id(self, claim: Claim, purse: Purse) -> str | None:
-        """AIQ's id of the member, from the ledger where it keeps ids, else from the wallet; None: not known now."""
+        """AIQ's id of the person whose points these are; "" where AIQ tells none, None: not known now.
+
+        The one that is pinned in the claim counts. Where the ledger keeps hashes only, the wallet must tell the id and
+        fit the hash.
+        """
+        if claim.contact_id and not self.ledger.hides_people:
+            return claim.contact_id
         person = self.ledger.person(claim.member_card_no)
-        if person is not None and person.contact_id:
+        if person is not None and person.contact_id and not claim.contact_id:
             return person.contact_id
-        if purse.wallet is None and purse.contact is not None:
-            try:
-                purse.wallet = purse.read_again()
-            except NavpluginError as problem:
-                log.warning("receipt %s: AIQ's wallet cannot be read (%s)", claim.receipt_no, problem)
-                return None
-        return purse.wallet.contact_id if purse.wallet else ""
+        if purse.wallet is None and purse.contact is not None and self._read(claim, purse) is None:
+            return None
+        wallet = purse.wallet
+        if wallet is None or not wallet.contact_id:
+            return ""
+        if self._is_other(claim, wallet):
+            log.error("receipt %s: AIQ shows another person for member card of this claim", claim.receipt_no)
+            return None
+        return wallet.contact_id
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
 
     def save(self, before: Claim, after: Claim, move: str) -> Claim:
-        self.ledger.save_claim(before, after, str(move), self.clock.now())
-        log.info("receipt %s, coupon code %s: %s", after.receipt_no, after.coupon_code, move)
-        return after
+        """The claim as it is kept afterwards."""
+        saved = self.ledger.save_claim(before, after, str(move), self.clock.now())
+        log.info("receipt %s, coupon code %s: %s", saved.receipt_no, saved.coupon_code, move)
+        return saved
+
+    def end(self, claim: Claim, end: End, reason: str) -> Claim:
+        """The claim is over and a person must look."""
+        self.tell_person(claim, end, reason)
+        return self.save(claim, mark_end(claim, end, reason), Move.SUSPECT)
 
     def tell_person(self, claim: Claim, end: End, reason: str) -> None:
+        """A line on the work list and in the log."""
         log.error("receipt %s, coupon code %s: %s, %s", claim.receipt_no, claim.coupon_code, end, reason)
         self.ledger.add_report(claim.receipt_no, f"{end} {claim.coupon_code}: {reason}", self.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """AIQ was asked: its wallet, or None where it does not know the person."""
+
+    seen: Wallet | None
 
 
 def find_discount(wallet: Wallet | None, discount_id: str) -> WalletDiscount | None:

@@ -50,6 +50,10 @@ class _Remembered:
     def remember_mapped(self, discounts: Iterable[WalletDiscount], now: datetime) -> None:
         """Nothing either."""
 
+    def position(self) -> int:
+        """No points are promised here."""
+        return 0
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:

@@ -39,6 +39,7 @@ class Watch:
 
     def once(self) -> TickReport:
         """Ticks until nothing is left to write, at most ROUNDS_OF_ONCE; raises what NAV raises."""
+        self.worker.record.begin()
         self._publish()
         self.worker.lanes.patience = PATIENCE_OF_ONCE
         total = TickReport()
@@ -53,6 +54,7 @@ class Watch:
 
     def forever(self) -> None:
         """Until `pause` says stop. The first round must reach NAV: a wrong address is seen at once, not in a log."""
+        self.worker.record.begin()
         self._publish()
         log.info("watching %s", self.worker.company.name)
         lost = 0

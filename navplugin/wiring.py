@@ -21,6 +21,7 @@ from navplugin.doctor import NavTools, Tools
 from navplugin.lanes import Lanes, YieldingLoyalty
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger, RuleSet, read_published
+from navplugin.ledger_record import LedgerRecord, NoRecord
 from navplugin.loyalty import AiqProvider, SharedGate
 from navplugin.nav.contract import Naming
 from navplugin.nav.inspector import NavInspector
@@ -97,13 +98,14 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if watch_only:
             log.info("only watching: nothing is written to NAV or AIQ; notes go to %s", ledger.path)
         yielding = YieldingLoyalty(loyalty, lanes.turn)
-        cashbox = Cashbox(ledger, yielding, clock, policies(profile))
+        record = NoRecord() if watch_only else LedgerRecord(reader, writer, ledger, clock, platform.node(), pause)
+        cashbox = Cashbox(ledger, yielding, clock, policies(profile), record)
         rules = RuleLedger(ledger, nav["company"])
         if watch_only:
             _copy_published(site, rules)
         shelf = RuleShelf(rules, profile.stores, *_first_rules(site, rules, clock))
         company = _company(site, matcher, shelf, Past(reader, rules, clock))
-        worker = Worker(company, reader, writer, yielding, ledger, cashbox, clock, lanes)
+        worker = Worker(company, reader, writer, yielding, ledger, cashbox, clock, lanes, record)
         yield Watch(worker, publish, pause, clock, profile.worker["poll-seconds"])
     finally:
         lanes.close()
@@ -222,6 +224,7 @@ def policies(profile: Profile) -> dict[str, Policy]:
             grace=timedelta(seconds=w["grace-seconds"]),
             suspend_max=timedelta(hours=w["suspend-hours"]),
             vanish_max=timedelta(hours=w["vanish-hours"]),
+            unknown_max=timedelta(hours=w["unknown-hours"]),
             full_return=w["full-return"],
             part_return=w["part-return"],
             owed=w["owed"],

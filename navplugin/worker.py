@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,6 @@ from navplugin.core.errors import (
     AlreadyThere,
     Conflict,
     Fatal,
-    Misconfigured,
     Missing,
     NavpluginError,
     ProtocolError,
@@ -26,7 +25,6 @@ from navplugin.core.model import (
     End,
     History,
     LoyaltyStatus,
-    Offer,
     Op,
     Persona,
     Sale,
@@ -41,12 +39,14 @@ from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWrite
 from navplugin.cursors import MarkCursor
 from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
+from navplugin.ledger_record import LedgerRecord, NoRecord
 from navplugin.mismatch import compare, figures_of
 from navplugin.people import Answer, People, Purses
 from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
 from navplugin.returns import Returns
 from navplugin.settle import Cashbox
+from navplugin.setup_reader import SetupReader
 from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
@@ -89,16 +89,6 @@ class TickReport:
     failures: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Setup:
-    """What administrators keep in NAV: offers, the AIQ Signup Terms by store, items that take no discount."""
-
-    read_at: datetime
-    offers: tuple[Offer, ...]
-    terms: Mapping[str, str]
-    no_discount_items: frozenset[str]
-
-
 class Worker:
     """Watches one store group."""
 
@@ -112,8 +102,9 @@ class Worker:
         cashbox: Cashbox,
         clock: Clock,
         lanes: Lanes | None = None,
+        record: LedgerRecord | NoRecord | None = None,
     ) -> None:
-        self.lanes = lanes or Lanes()
+        self.lanes, self.record = lanes or Lanes(), record or NoRecord()
         self.company, self.reader, self.writer = company, reader, writer
         self.ledger, self.cashbox, self.clock = ledger, cashbox, clock
         self.people = People(reader, loyalty, ledger, clock)
@@ -124,8 +115,11 @@ class Worker:
         self._seen: dict[str, int] = {}
         self._again: set[str] = set()
         self._rechecked_at: datetime | None = None
-        self._setup: _Setup | None = None
+        self._setup = SetupReader(reader, clock, company.setup_lifetime)
         self._told: set[str] = set()
+        self._served: dict[str, str] = {}
+        """Receipt -> member card, while a lane works on it."""
+        self._waited: set[str] = set()
         self._refused: dict[tuple[object, ...], object] = {}
 
     def tick(self) -> TickReport:
@@ -135,15 +129,18 @@ class Worker:
 
     def _round(self) -> TickReport:
         report = TickReport()
+        self.record.beat_if_due()
         sales = [s for s in self._due_sales().values() if s.receipt_no not in self.lanes.busy]
         jobs: dict[str, Callable[[], tuple[bool, int]]] = {}
-        for snapshot in self._snapshots(sales, report) if sales else ():
+        found = self._snapshots(sales, report) if sales else ()
+        for snapshot in self._in_turn(found):
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
             self._seen[receipt] = snapshot.sale.change_mark
             jobs[receipt] = partial(self._process, snapshot)
         for receipt, outcome in self.lanes.run(jobs):
+            self._served.pop(receipt, None)
             try:
                 due, done = outcome()
             except Fatal:
@@ -158,6 +155,19 @@ class Worker:
         report.again, report.busy = len(self._again), len(self.lanes.busy)
         self._save_mark()
         return report
+
+    def _in_turn(self, snapshots: Sequence[Snapshot]) -> Iterator[Snapshot]:
+        """Sales of one member one after the other, in the order of NAV's marks, and so of posting: served at once, each
+        could be promised the same points. Who waited in the last round comes first in this one."""
+        waited, self._waited = self._waited, set()
+        for snapshot in sorted(snapshots, key=lambda s: s.sale.receipt_no not in waited):
+            receipt, card = snapshot.sale.receipt_no, snapshot.sale.member_card_no
+            if card and card in self._served.values():
+                self._waited.add(receipt)
+                self._again.add(receipt)
+            else:
+                self._served[receipt] = card
+                yield snapshot
 
     def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
         """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
@@ -275,41 +285,24 @@ class Worker:
         return self.people.ask(sale.member_card_no, timedelta(0), past_cache=False, want_wallet=True), False
 
     def _situation(self, snapshot: Snapshot, store: StoreSettings, answer: Answer, joining: bool) -> Situation:
-        sale = snapshot.sale
+        sale, setup = snapshot.sale, self._setup.read()
         persona = Persona(LoyaltyStatus.JOINING) if joining else answer.persona
         mine = [c for c in self.ledger.member_claims(sale.member_card_no) if c.receipt_no != sale.receipt_no]
         held = sum((c.points_cost for c in mine if c.holds_points), start=ZERO)
         return Situation(
             snapshot=snapshot,
             now=self.clock.now(),
-            store=replace(store, signup_terms=self._read_setup().terms.get(sale.store_no, "")),
+            store=replace(store, signup_terms=setup.terms.get(sale.store_no, "")),
             member=answer.member,
             persona=persona,
             wallet=answer.wallet,
-            offers=self._read_setup().offers,
+            offers=setup.offers,
             held=held,
             footer_codes=self.company.footer_codes.get(sale.store_no, {}),
             history=self.company.history(sale, store),
             present=self.pins.is_present(snapshot),
-            no_discount_items=self._read_setup().no_discount_items,
+            no_discount_items=setup.no_discount_items,
         )
-
-    def _read_setup(self) -> _Setup:
-        now = self.clock.now()
-        if self._setup is None or now - self._setup.read_at > self.company.setup_lifetime:
-            rows = self.reader.read_setup()
-            terms = {no: str(row.get("AIQ_Signup_Terms") or "") for no, row in rows.items()}
-            self._setup = _Setup(now, tuple(self.reader.read_offers()), terms, self._read_no_discount_items())
-        return self._setup
-
-    def _read_no_discount_items(self) -> frozenset[str]:
-        """A site may not publish its items; then the prediction takes every item for one that may be discounted."""
-        try:
-            rows = self.reader.read_rows("AIQ_Items", {"No_Discount_Allowed": True})
-        except (Missing, Misconfigured) as gone:
-            self._say_once(f"items that take no discount are not known ({gone}); predictions may be too high for them")
-            return frozenset()
-        return frozenset(str(row.fields["No"]) for row in rows)
 
     def _row_effects(
         self,

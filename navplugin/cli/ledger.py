@@ -136,7 +136,9 @@ def resolve(
 
 def _resolved(claim: Claim, verdict: Verdict, said: str, now: datetime) -> Claim:
     """The claim as the machine takes it up again: one unknown is now known."""
-    known = replace(claim, not_before=None, refunding=False, missing_since=None, reason=said[:250])
+    known = replace(
+        claim, sent_at=None, refunding=False, missing_since=None, doubtful=False, reason=said[:250]
+    )
     if verdict is Verdict.TAKEN and claim.end is End.SUSPECT:
         return replace(known, points=Points.YES, end=End.OPEN, taken_at=claim.taken_at or now, given_back="")
     if verdict is Verdict.TAKEN:

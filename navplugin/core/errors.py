@@ -5,6 +5,7 @@ NavpluginError
 │   ├── Unreachable      nothing was sent, or a read got no answer
 │   ├── UnknownOutcome   a write was sent and its answer never came: it may have taken effect
 │   ├── Busy             the server asks for patience (429, 503, 504); see retry_after
+│   ├── LedgerBusy       another program holds the ledger's lock for longer than we wait
 │   ├── Conflict         somebody else changed the row: read again, decide again
 │   └── ProtocolError    the answer is not what the contract says (HTML, redirect, foreign link)
 ├── Skippable            drop this decision, go on with the others
@@ -15,7 +16,8 @@ NavpluginError
     ├── AuthFailed       sign-in refused; stays so until a person changes it
     ├── Misconfigured    a page, field or setting is missing or wrong
     │   └── NotInstalled a setting asks for a library that is not installed
-    └── LedgerUnusable   the ledger is locked, damaged, read-only or from a newer version
+    └── LedgerUnusable   the ledger is damaged, read-only, gone or from a newer version
+        └── NotInCharge  another ledger, or another copy of this one, is in charge of the company
 
 The docstring of each class is the default message.
 """
@@ -66,6 +68,10 @@ class Busy(Retriable):
     """The server is busy."""
 
 
+class LedgerBusy(Retriable):
+    """Another program holds the ledger."""
+
+
 class Conflict(Retriable):
     """Another user has changed the row since it was read."""
 
@@ -108,3 +114,7 @@ class NotInstalled(Misconfigured):
 
 class LedgerUnusable(Fatal):
     """The ledger cannot be used."""
+
+
+class NotInCharge(LedgerUnusable):
+    """This ledger is not in charge of the company."""

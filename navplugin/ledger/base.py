@@ -16,14 +16,14 @@ from sqlalchemy import Connection, Engine, and_, create_engine, event, exists, i
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool
 
-from navplugin.core.errors import LedgerUnusable
-from navplugin.ledger.schema import VERSION, WATCH, is_empty, migrate, read_version
+from navplugin.core.errors import LedgerBusy, LedgerUnusable, NavpluginError
+from navplugin.ledger.network import on_network
+from navplugin.ledger.schema import LEDGER_ID, META, VERSION, WATCH, is_empty, migrate, read_version
 
 MEMORY = Path(":memory:")
 BUSY_SECONDS = 5.0
 """How long another program may hold the file: a backup, a command that reads."""
 ADVICE = {
-    "locked": "another program holds it; end that program",
     "not a database": "the file is damaged or not a ledger; restore it from a backup",
     "malformed": "the file is damaged; restore it from a backup",
     "readonly": "the file or its folder is read-only; give the service account the right to write",
@@ -39,12 +39,19 @@ class LedgerFile:
     must_exist: refuse to begin an empty ledger (all commands but `run` and `demo`). hide_with: key of the mode without
     personal data: member cards are kept as a keyed hash only, AIQ's ids of people not at all.
     is_new: whether the file was begun now. Raises LedgerUnusable with the reason when the file is locked, damaged,
-    empty, read-only, of another program or from a newer version. Methods may be called from any thread.
+    empty, read-only, on a network share, of another program or from a newer version; LedgerBusy when another program
+    holds it. Methods may be called from any thread.
     """
 
     def __init__(self, path: Path, *, must_exist: bool = False, hide_with: bytes = b"") -> None:
         if must_exist and not path.is_file():
             raise LedgerUnusable(f"no ledger at {path}; run the worker first", system="ledger")
+        if path != MEMORY and (share := on_network(path)):
+            raise LedgerUnusable(
+                f"{path} is on a network share ({share}), where SQLite cannot keep a ledger whole; "
+                "put `state` on a disk of this machine",
+                system="ledger",
+            )
         self.path, self.company, self.epoch = path, "", 0
         self.is_new = path != MEMORY and not path.exists()
         self._key, self._cards, self._lock = hide_with, {"": ""}, threading.RLock()
@@ -59,11 +66,12 @@ class LedgerFile:
                 )
             self._engine = _engine(path)
             self._connection = self._engine.connect()
+            self._file = _identity(path)
         except (DatabaseError, OSError) as problem:
-            raise LedgerUnusable(f"cannot open {path}: {why_unusable(problem)}", system="ledger") from problem
+            raise _unusable(path, problem) from problem
         try:
             self._prepare()
-        except LedgerUnusable:
+        except NavpluginError:
             self.close()
             raise
 
@@ -82,6 +90,7 @@ class LedgerFile:
                 text = f"{self.path} is a database of another program; name another file"
                 raise LedgerUnusable(text, system="ledger")
             migrate(connection)
+            self.ledger_id = str(connection.execute(select(META.c.value).where(META.c.name == LEDGER_ID)).scalar())
 
     def close(self) -> None:
         """Close the file."""
@@ -90,8 +99,10 @@ class LedgerFile:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        """One IMMEDIATE transaction; database faults become LedgerUnusable."""
+        """One IMMEDIATE transaction. LedgerBusy where another program holds the file; other faults of the database, and
+        a file that was deleted or replaced, become LedgerUnusable."""
         with self._lock:
+            self._check_file()
             try:
                 with self._connection.begin():
                     yield self._connection
@@ -99,12 +110,34 @@ class LedgerFile:
                 text = "another worker has written this row; this one stops"
                 raise LedgerUnusable(text, system="ledger") from problem
             except DatabaseError as problem:
-                raise LedgerUnusable(f"{self.path}: {why_unusable(problem)}", system="ledger") from problem
+                raise _unusable(self.path, problem) from problem
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """One transaction that only reads: it waits for nobody, and nobody waits for it."""
+        with self._lock:
+            self._check_file()
+            try:
+                with self._connection.execution_options(navplugin_begin="BEGIN").begin():
+                    yield self._connection
+            except DatabaseError as problem:
+                raise _unusable(self.path, problem) from problem
+            finally:
+                self._connection.execution_options(navplugin_begin="BEGIN IMMEDIATE")
+
+    def _check_file(self) -> None:
+        """A file that was deleted or replaced stays open here and is nobody's ledger any more."""
+        if self.path != MEMORY and _identity(self.path) != self._file:
+            text = f"{self.path} was deleted or replaced while it was in use; put the ledger back and start again"
+            raise LedgerUnusable(text, system="ledger")
 
     # ---- the watch -------------------------------------------------------------------------------------------------
 
     def take_watch(self, company: str, owner: str, now: datetime) -> int:
-        """Become the only writer for this company. The epoch grows each time; an older worker writes no more."""
+        """Become the only writer for this company. The epoch grows each time; an older worker writes no more.
+
+        An older worker's call to AIQ may still be under way: it writes its answer (`save_answer`), and nothing else.
+        """
         with self._write() as connection:
             epoch = connection.execute(select(WATCH.c.epoch).where(WATCH.c.company == company)).scalar() or 0
             row = {"epoch": epoch + 1, "owner": owner, "taken_at": now.isoformat()}
@@ -114,6 +147,30 @@ class LedgerFile:
                 connection.execute(insert(WATCH).values(company=company, **row))
         self.company, self.epoch = company, epoch + 1
         return self.epoch
+
+    def is_current(self) -> bool:
+        """Whether no later worker has followed this one."""
+        with self._read() as connection:
+            return bool(connection.execute(select(self._fence())).scalar())
+
+    def step(self) -> int:
+        """How many calls that move points were recorded for this company."""
+        with self._read() as connection:
+            return int(connection.execute(select(WATCH.c.step).where(self._mine())).scalar() or 0)
+
+    def take_over_no(self) -> int:
+        """The number of the take-over by which this ledger is in charge of the company; 0: it never was."""
+        with self._read() as connection:
+            return int(connection.execute(select(WATCH.c.take_over_no).where(self._mine())).scalar() or 0)
+
+    def put_in_charge(self, take_over_no: int, step: int) -> None:
+        """Note that this ledger is in charge, and count on from the step that NAV knows."""
+        with self._write() as connection:
+            self._check_fence(connection)
+            connection.execute(update(WATCH).where(self._mine()).values(take_over_no=take_over_no, step=step))
+
+    def _mine(self) -> Any:
+        return WATCH.c.company == self.company
 
     def _fence(self) -> Any:
         return exists().where(and_(WATCH.c.company == self.company, WATCH.c.epoch == self.epoch))
@@ -133,6 +190,10 @@ class LedgerFile:
         """Member cards that NAV shows now: without personal data only they can be told from their hashes."""
         for card in cards:
             self._hidden(card)
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two ids of people are the same, where either may be kept as a hash."""
+        return self._hidden(one) == self._hidden(other)
 
     def _hidden(self, card: str) -> str:
         """A member card as it is kept. What `_shown` gave out comes back as it was, also a hash."""
@@ -170,8 +231,12 @@ def _engine(path: Path) -> Engine:
         f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin_transaction)
     return engine
+
+
+def _begin_transaction(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("navplugin_begin", "BEGIN IMMEDIATE"))
 
 
 def _set_pragmas(raw: Any, _record: Any) -> None:
@@ -180,6 +245,21 @@ def _set_pragmas(raw: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is, whatever its name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _unusable(path: Path, problem: Exception) -> NavpluginError:
+    if "locked" in str(getattr(problem, "orig", None) or problem):
+        return LedgerBusy(f"another program holds {path}; the ledger waits for it.", system="ledger")
+    return LedgerUnusable(f"{path}: {why_unusable(problem)}", system="ledger")
 
 
 def _damage(connection: Connection) -> str:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, End, Points
 from navplugin.ledger.base import LedgerFile
-from navplugin.ledger.schema import CLAIM, CLAIM_JOURNAL
+from navplugin.ledger.schema import CLAIM, CLAIM_JOURNAL, DOUBTFUL_SALE, WATCH
 from navplugin.openings import may_hold
 
 _CLAIM_FIELDS = tuple(c.name for c in CLAIM.c if c.name not in ("key", "created_at", "changed_at"))
-_MONEY = ("points_cost", "promised", "applied")
-_TIMES = ("not_before", "taken_at", "missing_since")
+_MONEY = ("points_cost", "promised", "applied", "balance_before")
+_TIMES = ("sent_at", "taken_at", "missing_since")
+_PEOPLE = ("member_card_no", "contact_id")
+_HOLDING = or_(
+    CLAIM.c.end == End.OPEN,
+    and_(CLAIM.c.end == End.SUSPECT, CLAIM.c.points == Points.SENT, CLAIM.c.resolved == ""),
+)
+"""What may hold points: `Claim.holds_points` says which of these do."""
 
 
 class ClaimTable(LedgerFile):
@@ -44,59 +51,118 @@ class ClaimTable(LedgerFile):
         return self._claims(query.where(CLAIM.c.changed_at >= since.isoformat()) if since else query)
 
     def member_claims(self, member_card_no: str) -> tuple[Claim, ...]:
-        """The member's claims that are not over, over all tills and stores of the ledger."""
+        """The member's claims that are not over or may hold points, over all tills and stores of the ledger."""
         card = self._hidden(member_card_no)
-        return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, CLAIM.c.end == End.OPEN))
+        return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, _HOLDING))
+
+    def taken_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
+        """The member's claims whose points were noted as taken after this position of the ledger."""
+        card = self._hidden(member_card_no)
+        later = and_(CLAIM.c.points == Points.YES, CLAIM.c.taken_position > position)
+        return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, later))
+
+    def knows_claim(self, key: str) -> bool:
+        """Whether there is a claim with this key."""
+        with self._read() as connection:
+            return connection.execute(select(CLAIM.c.key).where(CLAIM.c.key == key)).first() is not None
+
+    def position(self) -> int:
+        """Where the ledger is now: it grows with every step of a claim, and no clock has a part in it."""
+        with self._read() as connection:
+            return int(connection.execute(select(func.max(CLAIM_JOURNAL.c.id))).scalar() or 0)
 
     def _claims(self, query: Any) -> tuple[Claim, ...]:
-        with self._write() as connection:
+        with self._read() as connection:
             return tuple(self._claim(row) for row in connection.execute(query).mappings())
 
     def open_claim(
-        self, claim: Claim, balance: Decimal | None, now: datetime, *, read_at: datetime | None = None,
+        self, claim: Claim, balance: Decimal | None, now: datetime, *, position: int | None = None,
         force: bool = False,
     ) -> str:  # fmt: skip
         """Open it when the balance less all holds covers it; else why not. One transaction: two tills cannot both win.
 
-        read_at: when the balance was read. force: for a posted line without a claim, which exists whatever the balance.
+        position: the ledger's when the balance was read. force: for a posted line without a claim, which exists
+        whatever the balance.
         """
         with self._write() as connection:
             self._check_fence(connection)
-            taken = CLAIM.c.taken_at >= read_at.isoformat() if read_at else CLAIM.c.end == End.OPEN
+            later = [] if position is None else [CLAIM.c.taken_position > position]
             mine = select(CLAIM).where(
-                CLAIM.c.member_card_no == self._hidden(claim.member_card_no), or_(CLAIM.c.end == End.OPEN, taken)
+                CLAIM.c.member_card_no == self._hidden(claim.member_card_no), or_(_HOLDING, *later)
             )
             others = [self._claim(row) for row in connection.execute(mine).mappings()]
-            reason = "" if force else may_hold(balance, others, claim, read_at)
+            reason = "" if force else may_hold(balance, others, claim, position)
             if not reason:
                 row = {**self._values(claim), "created_at": now.isoformat(), "changed_at": now.isoformat()}
                 connection.execute(insert(CLAIM).values(key=claim.key, **row))
                 self._note(connection, claim, "open", now, claim.reason)
             return reason
 
-    def save_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> None:
-        """Write the next state of a claim. Raises LedgerUnusable when another worker has moved it meanwhile."""
-        with self._write() as connection:
-            self._move(connection, before, after, move, now, fenced=True)
+    def save_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
+        """Write the next state of a claim; it as it is kept. LedgerUnusable when another worker has moved it meanwhile.
 
-    def resolve_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> None:
+        A call that moves points counts as one more `step` of the company, in the same transaction.
+        """
+        with self._write() as connection:
+            return self._move(connection, before, after, move, now, fenced=True)
+
+    def save_answer(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
+        """The answer to a call that this worker sent, also when another one has followed it meanwhile: as long as the
+        claim is still `sent` by this very attempt. LedgerUnusable otherwise."""
+        with self._write() as connection:
+            return self._move(connection, before, after, move, now, fenced=False)
+
+    def resolve_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
         """A person's decision on an OWED or SUSPECT claim, beside a worker that runs. LedgerUnusable: it has moved."""
         with self._write() as connection:
-            self._move(connection, before, after, move, now, fenced=False)
+            return self._move(connection, before, after, move, now, fenced=False)
 
     def _move(
         self, connection: Connection, before: Claim, after: Claim, move: str, now: datetime, *, fenced: bool
-    ) -> None:
+    ) -> Claim:
+        if after.points is Points.YES and before.points is not Points.YES:
+            next_position = connection.execute(select(func.max(CLAIM_JOURNAL.c.id))).scalar() or 0
+            after = replace(after, taken_position=next_position + 1)
         query = update(CLAIM).where(
             CLAIM.c.key == before.key, CLAIM.c.points == before.points, CLAIM.c.end == before.end,
-            CLAIM.c.resolved == before.resolved,
+            CLAIM.c.resolved == before.resolved, CLAIM.c.attempt == before.attempt,
         )  # fmt: skip
         if fenced:
             query = query.where(self._fence())
         done = connection.execute(query.values(changed_at=now.isoformat(), **self._values(after)))
         if done.rowcount != 1:
             raise LedgerUnusable("another worker has moved this claim; this one stops", system="ledger")
+        if after.attempt > before.attempt:
+            connection.execute(update(WATCH).where(self._mine()).values(step=WATCH.c.step + 1))
         self._note(connection, after, move, now, after.resolved or after.reason)
+        return after
+
+    # ---- doubt -----------------------------------------------------------------------------------------------------
+
+    def is_doubtful(self, receipt_no: str, sale_guid: str) -> bool:
+        """Whether NAV held this sale already when this ledger took the company over."""
+        row = (self.company, receipt_no, sale_guid)
+        with self._read() as connection:
+            return connection.execute(select(DOUBTFUL_SALE).where(_is_sale(row))).first() is not None
+
+    def doubt(self, sales: Iterable[tuple[str, str]], now: datetime) -> int:
+        """Take the company over: nothing that the ledger says of points in flight is believed before it was looked at.
+
+        sales: receipt numbers and sale GUIDs that NAV holds. Returns how many claims are doubtful now.
+        """
+        with self._write() as connection:
+            self._check_fence(connection)
+            for receipt_no, sale_guid in sales:
+                row = (self.company, receipt_no, sale_guid)
+                if connection.execute(select(DOUBTFUL_SALE).where(_is_sale(row))).first() is None:
+                    connection.execute(insert(DOUBTFUL_SALE).values(row))
+            mine = select(CLAIM).where(
+                CLAIM.c.company == self.company, CLAIM.c.end.in_((End.OPEN, End.SETTLED, End.OWED))
+            )
+            claims = [self._claim(row) for row in connection.execute(mine).mappings()]
+            for claim in claims:
+                self._move(connection, claim, replace(claim, doubtful=True), "taken over", now, fenced=True)
+            return len(claims)
 
     def note_claim(self, claim: Claim, what: str, note: str, now: datetime) -> None:
         """Something that happened to a claim and did not move it, for the evidence: an answer that never came."""
@@ -113,26 +179,27 @@ class ClaimTable(LedgerFile):
 
     def last_steps(self) -> Mapping[str, tuple[str, str]]:
         """P and end after the last step of each claim's journal, by claim key."""
-        with self._write() as connection:
+        with self._read() as connection:
             query = select(CLAIM_JOURNAL.c.key, CLAIM_JOURNAL.c.points, CLAIM_JOURNAL.c.end)
             rows = connection.execute(query.order_by(CLAIM_JOURNAL.c.id))
             return {key: (points, end) for key, points, end in rows}
 
     def changed_at(self) -> Mapping[str, datetime]:
         """When each claim changed last, by claim key."""
-        with self._write() as connection:
+        with self._read() as connection:
             rows = connection.execute(select(CLAIM.c.key, CLAIM.c.changed_at))
             return {key: datetime.fromisoformat(at) for key, at in rows}
 
     def history(self, key: str) -> tuple[Mapping[str, Any], ...]:
         """The append-only journal of one claim: at, move, points, end, note."""
-        with self._write() as connection:
+        with self._read() as connection:
             query = select(CLAIM_JOURNAL).where(CLAIM_JOURNAL.c.key == key).order_by(CLAIM_JOURNAL.c.id)
             return tuple(dict(row) for row in connection.execute(query).mappings())
 
     def _values(self, claim: Claim) -> dict[str, Any]:
         values: dict[str, Any] = {name: getattr(claim, name) for name in _CLAIM_FIELDS}
-        values["member_card_no"] = self._hidden(claim.member_card_no)
+        for name in _PEOPLE:
+            values[name] = self._hidden(values[name])
         for name in _MONEY:
             values[name] = None if values[name] is None else str(values[name])
         for name in _TIMES:
@@ -141,10 +208,15 @@ class ClaimTable(LedgerFile):
 
     def _claim(self, row: Any) -> Claim:
         values = {name: row[name] for name in _CLAIM_FIELDS}
-        values["member_card_no"] = self._shown(row["member_card_no"])
+        for name in _PEOPLE:
+            values[name] = self._shown(values[name])
         values["points"], values["end"] = Points(row["points"]), End(row["end"])
         for name in _MONEY:
             values[name] = None if values[name] is None else Decimal(values[name])
         for name in _TIMES:
             values[name] = datetime.fromisoformat(values[name]) if values[name] else None
         return Claim(**values)
+
+
+def _is_sale(row: tuple[str, str, str]) -> Any:
+    return and_(*(column == value for column, value in zip(DOUBTFUL_SALE.c, row, strict=True)))

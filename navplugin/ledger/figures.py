@@ -40,7 +40,7 @@ def read_figures(ledger: LedgerFile, receipt_no: str = "") -> tuple[Figure, ...]
     query = select(FIGURE).order_by(FIGURE.c.changed_at, FIGURE.c.receipt_no, FIGURE.c.offer_no)
     if receipt_no:
         query = query.where(FIGURE.c.receipt_no == receipt_no)
-    with ledger._write() as connection:
+    with ledger._read() as connection:
         return tuple(_figure(row) for row in connection.execute(query).mappings())
 
 

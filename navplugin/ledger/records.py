@@ -64,7 +64,7 @@ class Records(LedgerFile):
             EFFECT.c.once_key != "",
             EFFECT.c.outcome.in_(("done", "there-already")),
         )
-        with self._write() as connection:
+        with self._read() as connection:
             return frozenset(connection.execute(query).scalars())
 
     # ---- people and signups ----------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ class Records(LedgerFile):
     def person(self, member_card_no: str) -> Persona | None:
         """What AIQ last said of this member."""
         card = self._hidden(member_card_no)
-        with self._write() as connection:
+        with self._read() as connection:
             query = select(PERSON).where(PERSON.c.company == self.company, PERSON.c.member_card_no == card)
             row = connection.execute(query).mappings().first()
         if row is None:
@@ -92,7 +92,7 @@ class Records(LedgerFile):
 
     def signup(self, key: str) -> SignupRecord | None:
         """The record of one answered prompt."""
-        with self._write() as connection:
+        with self._read() as connection:
             found = select(SIGNUP).where(SIGNUP.c.key == self._signup_key(key))
             row = connection.execute(found).mappings().first()
         return self._signup(row) if row else None
@@ -100,7 +100,7 @@ class Records(LedgerFile):
     def pending_signups(self) -> tuple[SignupRecord, ...]:
         """Answers Yes that AIQ has neither taken nor refused yet."""
         query = select(SIGNUP).where(SIGNUP.c.company == self.company, SIGNUP.c.state.in_(("yes", "sent")))
-        with self._write() as connection:
+        with self._read() as connection:
             return tuple(self._signup(row) for row in connection.execute(query).mappings())
 
     def save_signup(self, record: SignupRecord, now: datetime) -> None:
@@ -129,7 +129,7 @@ class Records(LedgerFile):
 
     def presence(self, receipt_no: str, sale_guid: str, member_card_no: str) -> Presence | None:
         """What is known of the member's PIN on this sale."""
-        with self._write() as connection:
+        with self._read() as connection:
             query = select(PRESENCE).where(self._present(receipt_no, sale_guid, member_card_no))
             row = connection.execute(query).mappings().first()
         return self._presence(row) if row else None
@@ -148,7 +148,7 @@ class Records(LedgerFile):
 
     def list_presences(self) -> tuple[Presence, ...]:
         """All of them, oldest first: for the report of uses."""
-        with self._write() as connection:
+        with self._read() as connection:
             rows = connection.execute(select(PRESENCE).order_by(PRESENCE.c.at)).mappings()
             return tuple(self._presence(row) for row in rows)
 
@@ -182,7 +182,7 @@ class Records(LedgerFile):
             RETURN_LINE.c.company == self.company, RETURN_LINE.c.sold_receipt_no == sold_receipt_no
         )
         out: dict[str, Decimal] = {}
-        with self._write() as connection:
+        with self._read() as connection:
             for row in connection.execute(query).mappings():
                 out[row["number"]] = out.get(row["number"], Decimal(0)) + Decimal(row["quantity"])
         return out
@@ -196,7 +196,7 @@ class Records(LedgerFile):
 
     def mapped(self) -> tuple[WalletDiscount, ...]:
         """What `remember_mapped` was told, one for each coupon code; without addresses."""
-        with self._write() as connection:
+        with self._read() as connection:
             rows = connection.execute(select(MAPPED).where(MAPPED.c.company == self.company)).mappings()
             return tuple(
                 WalletDiscount(r["discount_id"], r["coupon_code"], r["name"], Decimal(r["points_cost"])) for r in rows
@@ -228,7 +228,7 @@ class Records(LedgerFile):
     def decision(self, receipt_no: str) -> Mapping[str, Any] | None:
         """The last decision of a receipt: at, rules_hash, matcher, body."""
         query = select(DECISION).where(DECISION.c.receipt_no == receipt_no).order_by(DECISION.c.at.desc())
-        with self._write() as connection:
+        with self._read() as connection:
             row = connection.execute(query).mappings().first()
         return dict(row) if row else None
 
@@ -246,12 +246,12 @@ class Records(LedgerFile):
         """Reports, oldest first."""
         query = select(REPORT).order_by(REPORT.c.id)
         query = query.where(REPORT.c.receipt_no == receipt_no) if receipt_no else query
-        with self._write() as connection:
+        with self._read() as connection:
             return tuple(dict(row) for row in connection.execute(query).mappings())
 
     def note(self, name: str, default: str = "") -> str:
         """A named value of the worker (last tick, rules in force)."""
-        with self._write() as connection:
+        with self._read() as connection:
             return connection.execute(select(META.c.value).where(META.c.name == name)).scalar() or default
 
     def set_note(self, name: str, value: str) -> None:

@@ -104,7 +104,7 @@ class RuleLedger:
     def number_in_force(self) -> int:
         """The number of the last set that was published, 0 for none."""
         query = select(func.max(RULE_SET.c.number)).where(RULE_SET.c.company == self.company)
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
     def in_force(self) -> RuleSet | None:
@@ -118,12 +118,12 @@ class RuleLedger:
     def published(self) -> tuple[RuleSet, ...]:
         """All sets, oldest first."""
         query = select(RULE_SET).where(RULE_SET.c.company == self.company).order_by(RULE_SET.c.number)
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             return tuple(_rule_set(row) for row in connection.execute(query).mappings())
 
     def _one(self, where: Any) -> RuleSet | None:
         query = select(RULE_SET).where(RULE_SET.c.company == self.company, where).order_by(RULE_SET.c.number.desc())
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             row = connection.execute(query).mappings().first()
         return _rule_set(row) if row else None
 
@@ -132,7 +132,7 @@ class RuleLedger:
         query = select(DECISION.c.rules_hash).where(
             DECISION.c.company == self.company, DECISION.c.receipt_no == receipt_no, DECISION.c.sale_guid == sale_guid
         )
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             return str(connection.execute(query).scalar() or "")
 
     # ---- history -------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class RuleLedger:
             PROMPT_ASKED.c.company == self.company, PROMPT_ASKED.c.pos_terminal_no == pos_terminal_no,
             PROMPT_ASKED.c.receipt_no != receipt_no, PROMPT_ASKED.c.at >= since.isoformat(),
         )  # fmt: skip
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
     def count_uses(self, member_card_no: str, receipt_no: str, since: datetime) -> int:
@@ -158,7 +158,7 @@ class RuleLedger:
             CLAIM.c.member_card_no == self._ledger._hidden(member_card_no), CLAIM.c.receipt_no != receipt_no,
             CLAIM.c.created_at >= since.isoformat(), CLAIM.c.end != End.RELEASED,
         )  # fmt: skip
-        with self._ledger._write() as connection:
+        with self._ledger._read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
 

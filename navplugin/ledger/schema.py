@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateColumn
 
-VERSION = 2
+VERSION = 3
 METADATA = MetaData()
 
 META = Table("meta", METADATA, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
@@ -31,7 +33,11 @@ WATCH = Table(
     Column("epoch", Integer, nullable=False),
     Column("owner", Text, nullable=False),
     Column("taken_at", Text, nullable=False),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("take_over_no", Integer, nullable=False, server_default="0"),
 )
+"""Who writes for a company. step: calls that move points, as they were recorded; take_over_no: how often a ledger took
+the company over, 0 while this one was never in charge (both stand in NAV's AIQ_Ledger too)."""
 
 CLAIM = Table(
     "claim",
@@ -51,7 +57,7 @@ CLAIM = Table(
     Column("points", Text, nullable=False),
     Column("end", Text, nullable=False),
     Column("line_seen", Boolean, nullable=False),
-    Column("not_before", Text),
+    Column("sent_at", Text),
     Column("redemption_id", Text, nullable=False),
     Column("applied", Text),
     Column("reason", Text, nullable=False),
@@ -66,6 +72,12 @@ CLAIM = Table(
     Column("given_back", Text, nullable=False, server_default=""),
     Column("voided", Boolean, nullable=False, server_default=false()),
     Column("resolved", Text, nullable=False, server_default=""),
+    Column("contact_id", Text, nullable=False, server_default=""),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("balance_before", Text),
+    Column("balance_position", Integer, nullable=False, server_default="0"),
+    Column("taken_position", Integer, nullable=False, server_default="0"),
+    Column("doubtful", Boolean, nullable=False, server_default=false()),
     Column("created_at", Text, nullable=False),
     Column("changed_at", Text, nullable=False),
     UniqueConstraint("company", "receipt_no", "sale_guid", "coupon_code", "generation"),
@@ -208,10 +220,28 @@ MAPPED = Table(
 )
 """Coupon codes that AIQ's discounts bear, as any wallet showed them last."""
 
+DOUBTFUL_SALE = Table(
+    "doubtful_sale",
+    METADATA,
+    Column("company", Text, primary_key=True),
+    Column("receipt_no", Text, primary_key=True),
+    Column("sale_guid", Text, primary_key=True),
+)
+"""Sales that NAV held when this ledger took the company over: their points may have moved already (version 3)."""
+
 NEW_IN_2 = (FIGURE, RETURN_LINE, PRESENCE, MAPPED)
-NEW_COLUMNS = (
-    "staff_id", "pos_terminal_no", "taken_at", "missing_since", "collect", "given_back", "voided", "resolved",
-)  # fmt: skip
+NEW_IN_3 = (DOUBTFUL_SALE,)
+NEW_COLUMNS = {
+    CLAIM: (
+        "staff_id", "pos_terminal_no", "taken_at", "missing_since", "collect", "given_back", "voided", "resolved",
+        "contact_id", "attempt", "balance_before", "balance_position", "taken_position", "doubtful",
+    ),
+    WATCH: ("step", "take_over_no"),
+}  # fmt: skip
+RENAMED = {"not_before": "sent_at"}
+"""Columns of claims that had another name before version 3."""
+LEDGER_ID = "ledger-id"
+"""Name in `meta` of what tells this ledger from every other."""
 
 
 def read_version(connection: Connection) -> int:
@@ -234,13 +264,23 @@ def migrate(connection: Connection) -> None:
     """
     before = read_version(connection)
     METADATA.create_all(connection)
+    if before < VERSION and not connection.execute(select(META.c.value).where(META.c.name == LEDGER_ID)).scalar():
+        connection.execute(META.insert().values(name=LEDGER_ID, value=uuid.uuid4().hex))
     if before == 0:
         connection.execute(META.insert().values(name="version", value=str(VERSION)))
         return
-    there = {column["name"] for column in inspect(connection).get_columns("claim")}
-    for name in NEW_COLUMNS:
-        if name not in there:
-            column = CreateColumn(CLAIM.c[name]).compile(dialect=connection.dialect)
-            connection.execute(text(f"ALTER TABLE claim ADD COLUMN {column}"))
+    for old, new in RENAMED.items():
+        if old in _columns(connection, CLAIM):
+            connection.execute(text(f"ALTER TABLE claim RENAME COLUMN {old} TO {new}"))
+    for table, names in NEW_COLUMNS.items():
+        there = _columns(connection, table)
+        for name in names:
+            if name not in there:
+                column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column}"))
     if before < VERSION:
         connection.execute(META.update().where(META.c.name == "version").values(value=str(VERSION)))
+
+
+def _columns(connection: Connection, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table.name)}

@@ -20,23 +20,30 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "nav.read": ("die", "away"),
     "nav.write": ("die", "die-after", "away", "before", "after", "late", "conflict"),
     "aiq.read": ("die", "away"),
+    "aiq.wallet": ("die", "away", "nobody", "empty", "other-person"),
+    "aiq.connect": ("die", "away"),
     "aiq.move": ("die", "die-after", "away", "busy", "before", "after", "late", "refuse"),
 }
 """What may befall a call of each kind.
 
 die, die-after: the process is killed before or after it. away, busy, conflict, refuse: a definite no without effect.
-before, after, late: no answer comes; the effect never was, was, or is still to come.
+before, after, late: no answer comes; the effect never was, was, or is still to come. nobody, empty, other-person: AIQ's
+wallet knows no such member, shows no discount, or belongs to somebody else, this once.
 """
+STALLS = ("stall", "pause")
+"""Time passes before the call goes on: with a second worker that takes over meanwhile, or without one."""
 
 
 @dataclass(slots=True)
 class Io:
     """plan: boundary number -> what happens there: a fault, `press:KEY`, `other` (another receipt's turn comes in
-    between), `take-over` (a second worker does). Numbers begin with 1."""
+    between), `take-over` (a second worker does), a stall, `clock:MINUTES` (the host's clock is set), `restore:ROUNDS`
+    or `lose` (the ledger is put back, or gone), `usurp` (a second ledger takes over). Numbers begin with 1."""
 
     plan: Mapping[int, str] = field(default_factory=dict)
     passed: int = 0
     kinds: list[str] = field(default_factory=list)
+    odd: str = ""
     meanwhile: Callable[[str], None] = lambda _: None
     be_late: Callable[[str, Callable[[], object]], None] = lambda *_: None
 
@@ -49,6 +56,9 @@ class Io:
             return call()
         if planned not in FAULTS[kind]:
             self.meanwhile(planned)
+            return call()
+        if kind == "aiq.wallet" and planned in ("nobody", "empty", "other-person"):
+            self.odd = planned
             return call()
         return self._with(planned, kind, call)
 

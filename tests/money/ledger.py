@@ -10,7 +10,7 @@ from typing import Any
 
 from navplugin.claims import SAFETY
 from navplugin.core.errors import LedgerUnusable
-from navplugin.core.model import Claim, Effect, End, Persona, WalletDiscount
+from navplugin.core.model import Claim, Effect, End, Persona, Points, WalletDiscount
 from navplugin.openings import may_hold
 from tests.money.io import Io
 
@@ -24,11 +24,35 @@ class MemoryLedger:
     rules: frozenset[str] = SAFETY
     epoch: int = 0
     company: str = "C"
+    hides_people: bool = False
+
+    @property
+    def ledger_id(self) -> str:
+        return self.store.ledger_id
 
     def take_watch(self, company: str, owner: str, now: datetime) -> int:
         self.company = company
         self.epoch = self.store.epochs[company] = self.store.epochs.get(company, 0) + 1
         return self.epoch
+
+    def is_current(self) -> bool:
+        return self.epoch == self.store.epochs.get(self.company, 0)
+
+    def step(self) -> int:
+        return self.store.steps.get(self.company, (0, 0))[0]
+
+    def take_over_no(self) -> int:
+        return self.store.steps.get(self.company, (0, 0))[1]
+
+    def put_in_charge(self, take_over_no: int, step: int) -> None:
+        def write() -> None:
+            self._fence()
+            self.store.steps[self.company] = (step, take_over_no)
+
+        self.io.cross("ledger", write)
+
+    def is_same(self, one: str, other: str) -> bool:
+        return one == other
 
     def _fence(self) -> None:
         if self.epoch != self.store.epochs[self.company] and "fence" in self.rules:
@@ -50,15 +74,25 @@ class MemoryLedger:
 
     def member_claims(self, member_card_no: str) -> tuple[Claim, ...]:
         mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
-        return tuple(c for c in mine if c.end is End.OPEN)
+        return tuple(c for c in mine if c.end is End.OPEN or c.holds_points)
+
+    def taken_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
+        mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
+        return tuple(c for c in mine if c.points is Points.YES and c.taken_position > position)
+
+    def position(self) -> int:
+        return len(self.store.journal)
+
+    def knows_claim(self, key: str) -> bool:
+        return key in self.store.claims
 
     def open_claim(
-        self, claim: Claim, balance: Decimal | None, now: datetime, *, read_at: datetime | None = None,
+        self, claim: Claim, balance: Decimal | None, now: datetime, *, position: int | None = None,
         force: bool = False,
     ) -> str:  # fmt: skip
         def write() -> str:
             self._fence()
-            reason = "" if force else may_hold(balance, self.store.claims.values(), claim, read_at)
+            reason = "" if force else may_hold(balance, self.store.claims.values(), claim, position)
             if not reason:
                 if claim.key in self.store.claims:
                     raise LedgerUnusable("another worker has opened this claim")
@@ -68,17 +102,48 @@ class MemoryLedger:
 
         return self.io.cross("ledger", write)
 
-    def save_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> None:
-        def write() -> None:
-            self._fence()
-            there = self.store.claims[before.key]
-            same = (there.points, there.end, there.resolved) == (before.points, before.end, before.resolved)
-            if not same and "fence" in self.rules:
-                raise LedgerUnusable("another worker has moved this claim")
-            self.store.claims[before.key] = after
-            self._note(after, move, after.resolved or after.reason)
+    def save_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
+        return self.io.cross("ledger", lambda: self._move(before, after, move, fenced=True))
 
-        self.io.cross("ledger", write)
+    def save_answer(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
+        return self.io.cross("ledger", lambda: self._move(before, after, move, fenced=False))
+
+    resolve_claim = save_answer
+
+    def _move(self, before: Claim, after: Claim, move: str, *, fenced: bool) -> Claim:
+        if fenced:
+            self._fence()
+        there = self.store.claims[before.key]
+        same = (there.points, there.end, there.resolved, there.attempt) == (
+            before.points, before.end, before.resolved, before.attempt
+        )  # fmt: skip
+        if not same and "fence" in self.rules:
+            raise LedgerUnusable("another worker has moved this claim")
+        if after.points is Points.YES and before.points is not Points.YES:
+            after = replace(after, taken_position=len(self.store.journal) + 1)
+        if after.attempt > before.attempt:
+            step, take_over_no = self.store.steps.get(self.company, (0, 0))
+            self.store.steps[self.company] = (step + 1, take_over_no)
+        self.store.claims[before.key] = after
+        self._note(after, move, after.resolved or after.reason)
+        return after
+
+    def is_doubtful(self, receipt_no: str, sale_guid: str) -> bool:
+        return (receipt_no, sale_guid) in self.store.doubtful
+
+    def doubt(self, sales: Iterable[tuple[str, str]], now: datetime) -> int:
+        def write() -> int:
+            self._fence()
+            self.store.doubtful |= set(sales)
+            mine = [
+                c for c in self.store.claims.values()
+                if c.company == self.company and c.end in (End.OPEN, End.SETTLED, End.OWED)
+            ]  # fmt: skip
+            for claim in mine:
+                self._move(claim, replace(claim, doubtful=True), "taken over", fenced=True)
+            return len(mine)
+
+        return self.io.cross("ledger", write)
 
     def note_claim(self, claim: Claim, what: str, note: str, now: datetime) -> None:
         self._fence()
@@ -168,16 +233,27 @@ class Store:
     returns: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
     reports: list[tuple[str, str]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    ledger_id: str = "first"
+    steps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By company: the step, and the number of the take-over."""
+    doubtful: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> Store:
         return Store(
             dict(self.epochs), dict(self.claims), list(self.journal), list(self.effects), dict(self.people),
-            dict(self.mapped), dict(self.returns), list(self.reports), dict(self.notes),
+            dict(self.mapped), dict(self.returns), list(self.reports), dict(self.notes), self.ledger_id,
+            dict(self.steps), set(self.doubtful),
         )  # fmt: skip
 
-    def digest(self) -> object:
-        """What of it the future depends on."""
+    def digest(self, ranks: Mapping[int, int]) -> object:
+        """What of it the future depends on. ranks: of positions, whose order alone matters."""
+
+        def bare(claim: Claim) -> Claim:
+            places = {name: ranks[getattr(claim, name)] for name in ("taken_position", "balance_position")}
+            return replace(claim, sent_at=None, attempt=0, reason="", **places)
+
         return (
-            frozenset(self.claims.values()), frozenset(self.people), frozenset(self.mapped),
-            frozenset((k, *q.items()) for k, q in self.returns.items()),
+            frozenset(bare(c) for c in self.claims.values()), frozenset(self.people), frozenset(self.mapped),
+            frozenset((k, *q.items()) for k, q in self.returns.items()), self.ledger_id,
+            tuple(self.steps.items()), frozenset(self.doubtful),
         )  # fmt: skip

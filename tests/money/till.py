@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -60,6 +61,9 @@ class Till:
     since: datetime | None = None
     posted_basket: Decimal = Decimal(0)
 
+    is_contested: Callable[[Till], bool] = lambda _: False
+    wait: Callable[[], None] = lambda: None
+
     def __post_init__(self) -> None:
         self.since = self.since or self.clock.now()
 
@@ -73,7 +77,7 @@ class Till:
             self.member, self.hidden, self.gone, self.terminal,
             frozenset(self.lines),
             frozenset((g.coupon_code, g.status, g.points, g.reason, g.redemption_id, g.member_ref, g.applied_amount,
-                       g.picked_at) for g in self.grants.values()),
+                       g.picked_at, g.points_cost) for g in self.grants.values()),
             None if self.posted is None else tuple(self.posted.items()), self.since,
         )  # fmt: skip
 
@@ -123,7 +127,8 @@ class Till:
         if grant is None:
             return
         if grant.status is GrantStatus.GRANTED and self.basket >= grant.min_balance and grant.member_ref == self.member:
-            self._set(code, status=GrantStatus.PICKED, picked_at=self.clock.now())
+            # An old key must not confirm a new pick.
+            self._set(code, status=GrantStatus.PICKED, picked_at=self.clock.now(), redemption_id="")
             if self.mode != "select":
                 self._insert(code)
 
@@ -184,11 +189,34 @@ class Till:
     def _pay(self) -> None:
         if self.state is not SaleState.PAYMENT:
             self._total()
-        if self.event():
+        if self.event() or self._drop_unconfirmed():
             self._enter(SaleState.SALES)
             return
         self.posted, self.posted_unseen = self.amounts(), self.unseen
         self._enter(SaleState.POSTED)
+
+    def _drop_unconfirmed(self) -> bool:
+        """Where another sale of the member is using points, a pick must be confirmed before the tender: its row bears
+        the key of a claim. The till waits for that once; what is not confirmed leaves, and the cashier is told."""
+        def open_picks() -> list[str]:
+            picked = (c for c, g in self.grants.items() if g.status.is_picked and c in self.lines)
+            return [c for c in picked if not self.grants[c].redemption_id]
+
+        if not open_picks() or not self.is_contested(self):
+            return False
+        self.wait()
+        left = self.event()
+        for code in open_picks():
+            self.lines.discard(code)
+            self._set(code, status=GrantStatus.REVERSED)
+            left = True
+        return left
+
+    @property
+    def uses_points(self) -> bool:
+        """Whether a pick of this sale may still take points that NAV does not show as taken."""
+        open_ones = (g for g in self.grants.values() if g.status.is_picked and g.points == "")
+        return self.exists and self.state is not SaleState.VOIDED and any(open_ones)
 
     def _insert(self, code: str) -> None:
         self.lines.add(code)
@@ -209,7 +237,8 @@ class Till:
             if there is not None:
                 raise AlreadyThere("the key is there")
             member = str(effect.fields.get("Member_Ref", MEMBER))
-            self.grants[code] = grant_of(self.receipt_no, code, member, self.floor)
+            cost = effect.fields.get("Points_Cost", CODES[code][1])
+            self.grants[code] = replace(grant_of(self.receipt_no, code, member, self.floor), points_cost=cost)
         elif there is None:
             raise Missing("no such row")
         elif effect.etag != there.etag:
@@ -218,7 +247,7 @@ class Till:
             del self.grants[code]
             return
         names = {"Status": "status", "Points": "points", "Reason": "reason", "Redemption_ID": "redemption_id",
-                 "Member_Ref": "member_ref"}  # fmt: skip
+                 "Member_Ref": "member_ref", "Points_Cost": "points_cost"}  # fmt: skip
         fields = {names[k]: v for k, v in effect.fields.items() if k in names}
         if "status" in fields:
             fields["status"] = GrantStatus(fields["status"])
@@ -273,12 +302,13 @@ class ReturnSale:
     since: datetime
     company: str = "C"
     exists: bool = True
+    voided: bool = False
 
     def copy(self, clock: ScriptedClock) -> ReturnSale:
         return self
 
     def digest(self) -> object:
-        return (self.sold, self.number, self.quantity)
+        return (self.sold, self.number, self.quantity, self.voided)
 
     def seen(self) -> None:
         """Nothing of it changes."""
@@ -286,15 +316,16 @@ class ReturnSale:
     def row(self) -> Sale:
         """The return's own row."""
         receipt = f"{self.sold}-back{self.number}"
-        return Sale(receipt, f"g-{receipt}", "S0001", "P0001", "101", MEMBER, SaleState.POSTED, "F", "", self.since, 1)
+        state, mark = (SaleState.VOIDED, 2) if self.voided else (SaleState.POSTED, 1)
+        return Sale(receipt, f"g-{receipt}", "S0001", "P0001", "101", MEMBER, state, "F", "", self.since, mark)
 
     def snapshot(self) -> Snapshot:
         """What the reader would read: amounts and quantities negative."""
         sale = self.row()
         line = JournalLine(10000, "Item", "FLOWER", quantity=Decimal(-self.quantity))
         posted = PostedSale(
-            sale.receipt_no, "S0001", "P0001", 2, MEMBER, "101", False, True, self.sold, self.since, sale.sale_guid,
-            Decimal(0), (line,),
+            sale.receipt_no, "S0001", "P0001", 2, MEMBER, "101", self.voided, True, self.sold, self.since,
+            sale.sale_guid, Decimal(0), (line,),
         )  # fmt: skip
         return Snapshot(self.company, sale, None, posted)
 
@@ -312,5 +343,5 @@ def fields_of(grant: Grant) -> dict[str, Any]:
     """The row behind a typed grant, as far as the plugin compares it."""
     return {
         "Status": str(grant.status), "Points": grant.points, "Reason": grant.reason,
-        "Redemption_ID": grant.redemption_id, "Member_Ref": grant.member_ref,
+        "Redemption_ID": grant.redemption_id, "Member_Ref": grant.member_ref, "Points_Cost": grant.points_cost,
     }  # fmt: skip

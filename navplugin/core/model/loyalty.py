@@ -35,7 +35,8 @@ class WalletDiscount:
 class Wallet:
     """What AIQ's wallet call said. `points` is None when hidden or not told.
 
-    read_at: when it was asked, not answered: what another till took meanwhile may be missing in the balance.
+    read_at: when it was asked, not answered. asked: the same by the clock of this process that never steps, for its
+    age. position: the ledger's position then: points that it notes as taken later may be missing in the balance.
     """
 
     contact_id: str
@@ -43,6 +44,8 @@ class Wallet:
     points_hidden: bool
     discounts: tuple[WalletDiscount, ...]
     read_at: datetime
+    asked: float = 0.0
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,12 @@ class Claim:
     collect: how far `owed = adjust` has come: sent, done, refused. given_back: how the points went back: endpoint,
     adjust, hand. missing_since: when NAV first failed to show the sale. voided: the sale was voided after its points
     were taken. resolved: who has dealt with an OWED or SUSPECT claim, and how; '' = still on the work list.
+
+    contact_id: AIQ's id of the person whose points these are, pinned at the pick or with the first call. attempt: how
+    many calls that move points were recorded. sent_at: when the last one was, for people: nothing waits by it.
+    balance_before, balance_position: the balance before that call, and the ledger's position when it was read; None
+    where points are hidden. taken_position: the ledger's position when the points were noted as taken.
+    doubtful: points may have moved that this ledger does not know of: it was put back, or taken over.
     """
 
     company: str
@@ -98,7 +107,7 @@ class Claim:
     points: Points = Points.NO
     end: End = End.OPEN
     line_seen: bool = False
-    not_before: datetime | None = None
+    sent_at: datetime | None = None
     redemption_id: str = ""
     applied: Decimal | None = None
     reason: str = ""
@@ -113,6 +122,12 @@ class Claim:
     given_back: str = ""
     voided: bool = False
     resolved: str = ""
+    contact_id: str = field(default="", repr=False)
+    attempt: int = 0
+    balance_before: Decimal | None = None
+    balance_position: int = 0
+    taken_position: int = 0
+    doubtful: bool = False
 
     @property
     def key(self) -> str:
@@ -123,8 +138,13 @@ class Claim:
 
     @property
     def holds_points(self) -> bool:
-        """Whether its cost is promised but not yet taken."""
-        return self.end is End.OPEN and self.points in (Points.NO, Points.SENT)
+        """Whether its cost is promised and not yet taken, or may be taken and nobody knows: a refund that is under way
+        holds nothing, because its points are gone from the balance."""
+        if self.refunding:
+            return False
+        if self.end is End.OPEN:
+            return self.points in (Points.NO, Points.SENT)
+        return self.end is End.SUSPECT and self.points is Points.SENT and not self.resolved
 
     @property
     def needs_person(self) -> bool:

@@ -115,6 +115,7 @@ LEDGER = Page(
         Field("Step", Kind.INTEGER, writer=Writer.PLUGIN),
         Field("Beat", Kind.INTEGER, writer=Writer.PLUGIN),
         Field("Host", Kind.TEXT, 50, Writer.PLUGIN),
+        Field("Worker ID", Kind.TEXT, 20, Writer.PLUGIN),
         Field("Written At", Kind.DATETIME, writer=Writer.PLUGIN),
     ),
 )
