@@ -111,7 +111,11 @@ class LedgerRecord:
     # ---- at the start ----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Make sure that this ledger is in charge, and say so in NAV. NotInCharge with the reason otherwise."""
+        """Make sure that this ledger is in charge, and say so in NAV. NotInCharge with the reason otherwise. Called
+        again in the same process, it looks whether that still holds."""
+        if self._last is not None:
+            self._change(self._last.step)
+            return
         row = self.read()
         if row is None:
             self._begin_anew()
@@ -208,17 +212,30 @@ class LedgerRecord:
                 return
             except (Conflict, Missing):
                 row = self.read()
-                there = Record.of(row) if row is not None else None
-                if row is None or there not in self._possible:
+                if row is None:
+                    self._put_back(wanted)
+                    return
+                if (there := Record.of(row)) not in self._possible:
                     raise NotInCharge(self._displaced(there), system="ledger") from None
                 # The same values under another ETag: a write of ours whose answer was lost, or NAV touched the row.
                 self._etag = row.etag
         raise Conflict(f"{PAGE} is changed again and again by somebody else.", system="NAV", where=PAGE)
 
-    def _displaced(self, there: Record | None) -> str:
+    def _put_back(self, wanted: Record) -> None:
+        """The row is gone, and nobody else has written one: this process had it until a moment ago, so it is safe to
+        write it again, unless NAV knows claims of another ledger."""
+        if key := self._unknown_claim():
+            text = f"NAV's row in {PAGE} was deleted, and NAV names the claim {key}, which this ledger does not have"
+            raise NotInCharge(f"{text}; this worker stops", system="ledger")
+        log.error("NAV's row in %s was deleted by somebody; it is written again", PAGE)
+        effect = Effect(Op.INSERT, PAGE, (CODE,), wanted.fields(self.clock.now()))
+        try:
+            self._written_as(wanted, self.writer.write(effect))
+        except (AlreadyThere, UnknownOutcome):
+            self._confirm(wanted)
+
+    def _displaced(self, there: Record) -> str:
         company = self.ledger.company
-        if there is None:
-            return f"NAV's row in {PAGE} was deleted; this worker stops before it moves points of {company}"
         who = "another ledger" if there.ledger_id != self.ledger.ledger_id else "another worker or copy of this ledger"
         return f"{who} on {there.host or 'another host'} has taken over {company}; this worker stops"
 

@@ -132,7 +132,8 @@ class Cashbox:
         shown = purse.wallet.discounts if purse.wallet else ()
         if not _has_strays(snapshot, claims):
             return shown
-        if snapshot.posted is not None and purse.wallet is None and purse.contact is not None:
+        # A wallet without any discount is asked for again: more likely a fault of AIQ than the truth.
+        if snapshot.posted is not None and not shown and purse.contact is not None:
             try:
                 purse.wallet = purse.read_again()
             except NavpluginError as problem:

@@ -64,11 +64,11 @@ class Watch:
             except (Retriable, Skippable) as problem:
                 lost, asked = lost + 1, problem.retry_after or 0.0
                 if lost == 1:
-                    lost_at = self.clock.now()
-                    log.error("NAV is lost: %s; tills go on with what is written", problem)
+                    lost_at, system = self.clock.monotonic(), "the ledger" if problem.system == "ledger" else "NAV"
+                    log.error("%s is lost: %s; tills go on with what is written", system, problem)
             else:
                 if lost:
-                    log.info("NAV is back after %d s", (self.clock.now() - lost_at).total_seconds())
+                    log.info("%s is back after %d s", system, self.clock.monotonic() - lost_at)
                 lost, asked = 0, 0.0
             wait = min(LONGEST_PAUSE, self.poll_seconds * 2 ** min(lost, 10)) if lost else self.poll_seconds
             wait = max(wait, min(asked, LONGEST_ASKED))

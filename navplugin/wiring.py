@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from navplugin.claims import Policy
-from navplugin.core.errors import Misconfigured
+from navplugin.core.errors import LedgerBusy, Misconfigured, NavpluginError
 from navplugin.core.model import Decision, History, Sale, Situation, StoreSettings
 from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, Matcher, NavWriter
 from navplugin.core.problems import has_errors
@@ -51,6 +51,8 @@ log = logging.getLogger("navplugin")
 
 LANES = 8
 """Sales that may wait for AIQ at the same time."""
+LEDGER_PAUSE = 1.0
+"""Seconds between two looks at a ledger that somebody holds; the database itself waits some seconds each time."""
 
 class SystemClock:
     """The time of this machine."""
@@ -79,12 +81,11 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
     provider = connect_aiq(site, clock)
     writer: NavWriter = WatchOnlyWriter() if watch_only else nav_writer
     loyalty: LoyaltyProvider = WatchOnlyLoyalty(provider) if watch_only else provider
-    ledger = open_ledger(site, suffix=LEDGER_SUFFIX if watch_only else "")
+    ledger = _own_ledger(site, LEDGER_SUFFIX if watch_only else "", clock, pause)
     if ledger.is_new:
-        log.warning("a new ledger is begun at %s; if there was one before, stop and restore it", ledger.path)
+        log.warning("a new ledger is begun at %s", ledger.path)
     matcher, lanes = _matcher(profile.worker["matcher"]), Lanes(LANES)
     try:
-        ledger.take_watch(nav["company"], profile.worker["name"] or platform.node(), clock.now())
         stores = {no: profile.store_settings(no) for no in profile.stores}
 
         def publish() -> int:
@@ -112,6 +113,28 @@ def wire(site: Site, pause: Callable[[float], bool], *, watch_only: bool = False
         if isinstance(matcher, DurableMatcher):
             matcher.close()
         ledger.close()
+
+
+def _own_ledger(site: Site, suffix: str, clock: Clock, pause: Callable[[float], bool]) -> SqlLedger:
+    """The ledger, as the worker that now writes it. One that another program holds is waited for: a worker that was
+    stopped in the middle of a transaction keeps it until it is ended. LedgerBusy when told not to wait any more."""
+    owner = site.profile.worker["name"] or platform.node()
+    said = False
+    while True:
+        try:
+            ledger = open_ledger(site, suffix=suffix)
+            try:
+                ledger.take_watch(site.profile.nav["company"], owner, clock.now())
+            except NavpluginError:
+                ledger.close()
+                raise
+            return ledger
+        except LedgerBusy as busy:
+            if not said:
+                log.error("%s; end that program", busy)
+            said = True
+            if not pause(LEDGER_PAUSE):
+                raise
 
 
 def doctor_tools(site: Site) -> Tools:

@@ -157,11 +157,11 @@ class Worker:
         return report
 
     def _in_turn(self, snapshots: Sequence[Snapshot]) -> Iterator[Snapshot]:
-        """Sales of one member one after the other, in the order of NAV's marks, and so of posting: served at once, each
-        could be promised the same points. Who waited in the last round comes first in this one."""
+        """Sales on which one member uses points one after the other, in the order of NAV's marks, and so of posting:
+        served at once, each could be promised the same points. Who waited in the last round comes first in this one."""
         waited, self._waited = self._waited, set()
         for snapshot in sorted(snapshots, key=lambda s: s.sale.receipt_no not in waited):
-            receipt, card = snapshot.sale.receipt_no, snapshot.sale.member_card_no
+            receipt, card = snapshot.sale.receipt_no, snapshot.sale.member_card_no if _uses_points(snapshot) else ""
             if card and card in self._served.values():
                 self._waited.add(receipt)
                 self._again.add(receipt)
@@ -376,3 +376,7 @@ class Worker:
         if text not in self._told:
             self._told.add(text)
             log.error("%s", text)
+
+
+def _uses_points(snapshot: Snapshot) -> bool:
+    return bool(snapshot.picks) or (snapshot.posted is not None and bool(snapshot.posted.discounts))

@@ -258,7 +258,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _unusable(path: Path, problem: Exception) -> NavpluginError:
     if "locked" in str(getattr(problem, "orig", None) or problem):
-        return LedgerBusy(f"another program holds {path}; the ledger waits for it.", system="ledger")
+        return LedgerBusy(f"another program holds {path}", system="ledger")
     return LedgerUnusable(f"{path}: {why_unusable(problem)}", system="ledger")
 
 

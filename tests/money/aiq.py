@@ -64,6 +64,7 @@ class Aiq:
     skew: timedelta = timedelta(0)
     costs: dict[str, Decimal] = field(default_factory=lambda: {code: cost for code, (_, cost) in CODES.items()})
     drops_refunded: bool = False
+    spent: bool = False
 
     def now(self) -> datetime:
         """By AIQ's own clock."""

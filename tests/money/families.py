@@ -159,5 +159,6 @@ if __name__ == "__main__":
 
     begun = time.monotonic()
     found = run_all(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
-    print("\n".join([*found.lines(), f"{time.monotonic() - begun:.1f} s", *found.failures[:20]]))
+    shown = found.failures[: int(sys.argv[2]) if len(sys.argv) > 2 else 20]
+    print("\n".join([*found.lines(), f"{time.monotonic() - begun:.1f} s", *shown]))
     sys.exit(1 if found.failures else 0)

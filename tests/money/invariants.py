@@ -123,6 +123,7 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
         or (setup.refund == "manual" and claim.taken_at is not None)
         or (setup.refund == "adjust" and "refund sent" in moves)
         or "collection sent" in moves
+        or (unknown and world.aiq.spent)
         or ("refuse" in planned and "refund sent" in moves)
         or "sale missing" in moves
     )

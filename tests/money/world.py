@@ -210,7 +210,7 @@ class World:
                 company=till.company, is_contested=till.is_contested, wait=till.wait,
             )
         elif name == "spend":
-            self.aiq.points[MEMBER] = Decimal(0)  # elsewhere, in a web shop
+            self.aiq.points[MEMBER], self.aiq.spent = Decimal(0), True  # elsewhere, in a web shop
         elif name == "dearer":
             self.aiq.costs = {code: cost * 2 for code, cost in self.aiq.costs.items()}
         elif name == "drop":

@@ -35,7 +35,7 @@ def ledger(tmp_path: Path, clock: ScriptedClock):
 
 
 def test_a_claim_comes_back_exactly_as_it_was_written(ledger: SqlLedger, clock: ScriptedClock) -> None:
-    claim = a_claim(cost="12.50", not_before=clock.now(), applied=Decimal("99.99"))
+    claim = a_claim(cost="12.50", sent_at=clock.now(), applied=Decimal("99.99"))
     assert ledger.open_claim(claim, Decimal(1000), clock.now()) == ""
     assert ledger.claims_of("R1") == (claim,)
     assert ledger.claims_of("R1", "another guid") == ()
