@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ from navplugin.wiring import wire
 TILLS = ("P0001", "P0002")
 CARD, CODE, COST = "M1003", "AP0004", 500
 GRANTS = "AIQ_POSTotalDiscountOfferLines"
-_LONG = 60
+LONG = 60
 
 
 @contextmanager
@@ -64,8 +63,8 @@ def sell(state: State, till: str, *presses: str) -> list[str]:
     raise AssertionError(said)
 
 
-def sales(state: State, what: str) -> list[Any]:
-    return [row[what] for row in state.rows("AIQ_Sale")]
+def are_posted(state: State) -> bool:
+    return {row["State"] for row in state.rows("AIQ_Sale")} == {"POSTED"}
 
 
 def is_waiting(state: State) -> bool:
@@ -80,32 +79,57 @@ def test_two_tills_that_pick_and_pay_at_once_spend_the_points_once(
 ) -> None:
     """The worker looks only when a till waits for it, so nothing is confirmed before the first tender."""
     has_points_for_one(state)
+    said: dict[str, list[str]] = {}
     with worker(server, tmp_path, mode) as watch:
         receipts = [start_sale(state, till) for till in TILLS]
         watch.once()
-        first = () if mode == "select" else ("pick",)
-        for till in TILLS:
-            for name in first:
-                press(state, till, name, {"coupon_code": CODE})
-        said: dict[str, list[str]] = {}
+        if mode != "select":
+            for till in TILLS:
+                press(state, till, "pick", {"coupon_code": CODE})
 
         def cashier(till: str) -> None:
-            said[till] = sell(state, till, *(() if first else ("pick",)))
+            said[till] = sell(state, till, *(("pick",) if mode == "select" else ()))
 
         threads = [threading.Thread(target=cashier, args=(till,)) for till in TILLS]
         for thread in threads:
             thread.start()
-        while sales(state, "State") != ["POSTED", "POSTED"]:
-            over = ["POSTED", "POSTED"]
-            assert state.wait_until(lambda: is_waiting(state) or sales(state, "State") == over, _LONG)
+        while not are_posted(state):
+            assert state.wait_until(lambda: is_waiting(state) or are_posted(state), LONG)
             watch.once()
         for thread in threads:
             thread.join()
         watch.once()
         claims = [claim for receipt in receipts for claim in watch.worker.ledger.claims_of(receipt)]
-    posted = [row for row in state.rows("AIQ_TransDiscounts") if row["Offer_Type"] == "Total Discount"]
-    assert {row["Receipt_No"] for row in posted} == {claim.receipt_no for claim in claims if claim.end is End.SETTLED}
-    assert len({row["Receipt_No"] for row in posted}) == 1
+    posted = {row["Receipt_No"] for row in state.rows("AIQ_TransDiscounts") if row["Offer_Type"] == "Total Discount"}
+    assert len(posted) == 1
+    assert {claim.receipt_no for claim in claims if claim.end is End.SETTLED} == posted
     assert {claim.end for claim in claims} <= {End.SETTLED, End.RELEASED}
-    assert [r["reference"] for r in state.doc("aiq.redemptions")] == [row["Receipt_No"] for row in posted][:1]
+    assert [one["reference"] for one in state.doc("aiq.redemptions")] == list(posted)
     assert sorted(len(texts) for texts in said.values()) == [0, 1], said
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["unpick-seen", "unpick-not-seen"])
+def test_the_worker_confirms_a_new_pick_of_the_same_row(
+    server: Server, state: State, tmp_path: Path, seen: bool
+) -> None:
+    with worker(server, tmp_path, "posted") as watch:
+        receipt = start_sale(state, "P0001")
+        watch.once()
+
+        def confirmed() -> str:
+            row = state.get(GRANTS, receipt, CODE)
+            assert row is not None
+            return str(row["Redemption_ID"])
+
+        press(state, "P0001", "pick", {"coupon_code": CODE})
+        watch.once()
+        first = confirmed()
+        press(state, "P0001", "unpick", {"coupon_code": CODE})
+        if seen:
+            watch.once()
+        press(state, "P0001", "pick", {"coupon_code": CODE})
+        assert (bool(first), confirmed()) == (True, "")
+        watch.once()
+        claim = watch.worker.ledger.claims_of(receipt)[-1]
+        assert confirmed() == claim.key
+        assert (claim.end, claim.generation) == (End.OPEN, 2 if seen else 1)
