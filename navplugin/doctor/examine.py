@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from navplugin.core.errors import AuthFailed, Misconfigured, NavpluginError, Refused
 from navplugin.core.model import Member, WalletDiscount
@@ -18,7 +18,7 @@ from navplugin.doctor.marked import all_written, pages_we_write, try_setup, try_
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
 from navplugin.ledger import SqlLedger
 from navplugin.nav.contract import BY_SERVICE, PAGES, Page
-from navplugin.nav.contract.actions import SETUP
+from navplugin.nav.contract.actions import LEDGER, SETUP
 from navplugin.wire import NOISY
 
 CLOCK_WARNING, CLOCK_ERROR = 5.0, 60.0
@@ -99,6 +99,8 @@ def _look_at_nav(
             usable.add(page.service)
     if len(usable) == len(expected):
         found.append(fine("nav-page", "NAV", f"{len(usable)} pages are published with every field and can be read"))
+    if LEDGER.service in usable:
+        found.append(_ledger_in_charge(nav.reader))
     if may_write:
         found += _writes(profile, nav, usable, told)
     return found, nav
@@ -141,6 +143,22 @@ def _page(service: str, inspector: SiteInspector) -> list[Finding]:
         wanted = "the feeds" if service in FEEDS_ONLY else "doctor, to look for a loyalty tender"
         return [notice(code, service, f"{finding.says} (wanted by {wanted})", finding.do)]
     return []
+
+
+def _ledger_in_charge(reader: JournalReader) -> Finding:
+    """Which ledger NAV names. Its row is only read: any write would change the ETag under which the worker writes."""
+    code = "ledger-in-charge"
+    try:
+        rows = reader.read_rows(LEDGER.service, {})
+    except NavpluginError as problem:
+        return of_problem(problem, code, LEDGER.service)
+    if not rows:
+        return fine(code, "NAV", "no ledger is in charge of this company yet")
+    row = rows[0].fields
+    at = row["Written_At"]
+    when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "an unknown time"
+    by = f"last written by {row['Host'] or 'an unknown host'} at {when}"
+    return fine(code, "NAV", f"ledger {row['Ledger_ID']} is in charge of this company, {by}")
 
 
 def _writes(profile: Profile, nav: NavTools, usable: set[str], told: Told) -> list[Finding]:

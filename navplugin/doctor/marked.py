@@ -1,7 +1,7 @@
 """Whether the worker may write: a marked test row on each of our own pages, inserted, changed under its ETag, removed.
 
 The mark stands in the row's key, so that no sale can meet it and the next run finds what a killed one left behind.
-Pages of LS Retail and Microsoft are never written.
+AIQ_Ledger is not tried: a test row would name another ledger. Pages of LS Retail and Microsoft are never written.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from navplugin.simulator.offers import NOTHING, GivenDiscount, SaleFacts, offers
 from navplugin.simulator.slip import belonging, posted_header, print_slip
 from navplugin.simulator.till_journal import GRANTS, INFOCODES, JOURNAL, LINES, SALE, Impossible, Till
 from navplugin.simulator.till_member import put_member
-from navplugin.simulator.till_wallet import drop_failed_picks, refuse
+from navplugin.simulator.till_wallet import contested, drop_contested, drop_failed_picks, refuse
 
 SUSPENDED = "till.suspended"
 
@@ -29,7 +29,8 @@ def total(till: Till, body: Mapping[str, Any]) -> None:
 
 
 def pay(till: Till, body: Mapping[str, Any]) -> None:
-    """The tender that closes the sale: withdrawn rows first, a short discount is asked about, then post and print."""
+    """The tender that closes the sale: withdrawn rows first, a short discount is asked about, contested
+    picks wait for the worker, then post and print."""
     tender = str(body["tender"]).upper()
     with till.event("pay"):
         if till.honoured and till.sale["state"] == "SALES":
@@ -40,12 +41,12 @@ def pay(till: Till, body: Mapping[str, Any]) -> None:
             till.desk["popup"] = {"kind": "short", "text": short, "options": ["Pay", "Back"]}
             till.sale["short_asked"] = True
             return
-        waiting = till.setup["Redeem_At"] == "Total" and _unanswered(till) and not till.sale.get("waited")
+        points = till.setup["Redeem_At"] == "Total" and not till.sale.get("waited")
         till.sale["waited"] = True
-        if not waiting:
+        if not _is_awaited(till, points=points):
             _close(till, tender)
             return
-    till.wait(lambda: not _unanswered(till))
+    till.wait(lambda: not _is_awaited(till, points=points))
     with till.event("pay"):
         if till.sale["state"] == "PAYMENT":
             _close(till, tender)
@@ -196,15 +197,20 @@ def _short_discounts(till: Till) -> list[str]:
     ]
 
 
-def _unanswered(till: Till) -> bool:
-    """Whether the worker has yet to say what became of the points. A withdrawn row is an answer too."""
+def _is_awaited(till: Till, *, points: bool) -> bool:
+    """Whether the tender waits for the worker: to confirm a contested pick, and where `points` says so, to say what
+    became of the points. A withdrawn row is an answer too."""
     rows = till.grants()
-    applied = [row for row in rows if row["Status"] == "Applied"]
-    return not any(row["Status"] == "Withdrawn" for row in rows) and any(row["Points"] == " " for row in applied)
+    if any(row["Status"] == "Withdrawn" for row in rows):
+        return False
+    unanswered = points and any(row["Status"] == "Applied" and row["Points"] == " " for row in rows)
+    return unanswered or bool(contested(till))
 
 
 def _close(till: Till, tender: str) -> None:
-    """Post and print; a discount whose points AIQ has refused leaves first."""
+    """Post and print; a pick that is still contested, or whose points AIQ has refused, leaves first."""
+    if drop_contested(till):
+        return
     refused = [grant for grant in till.picks() if grant["Status"] == "Applied" and grant["Points"] == "Refused"]
     for grant in refused:
         till.back_to_sale()

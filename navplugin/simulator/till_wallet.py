@@ -11,9 +11,10 @@ from typing import Any
 
 from navplugin.simulator.fields import Row
 from navplugin.simulator.offers import NOTHING, is_reached, to_unit
-from navplugin.simulator.till_journal import GRANTS, PICKED, STATUS, Impossible, Malformed, Till
+from navplugin.simulator.till_journal import GRANTS, PICKED, SALE, STATUS, Impossible, Malformed, Till
 
 UNAVAILABLE = "Wallet not available, go on with the sale."
+CONTESTED = "Another sale of this member is using the points; choose the discount again."
 
 
 def wallet(till: Till, body: Mapping[str, Any]) -> None:
@@ -119,6 +120,33 @@ def drop_failed_picks(till: Till) -> None:
             refuse(till, grant, reason)
 
 
+def contested(till: Till) -> list[Row]:
+    """Picks that may not be paid yet: another sale of the member is using points, and this pick is not confirmed.
+    A pick is confirmed when its row has the key of the claim that holds the points."""
+    return [grant for grant in till.picks() if not grant["Redemption_ID"] and _is_contested(till, grant["Member_Ref"])]
+
+
+def drop_contested(till: Till) -> bool:
+    """The discounts of contested picks leave the sale; whether there was one."""
+    leaving = contested(till)
+    for grant in leaving:
+        till.back_to_sale()
+        refuse(till, grant, CONTESTED)
+    return bool(leaving)
+
+
+def _is_contested(till: Till, member: str) -> bool:
+    """Whether another sale of the member has a pick of which the worker has not said yet what became of its points."""
+    for row in till.state.rows(GRANTS):
+        if row["Receipt_No"] == till.receipt_no or row["Member_Ref"] != member:
+            continue
+        if row["Status"] in PICKED and row["Points"] == " ":
+            sale = till.state.get(SALE, row["Receipt_No"])
+            if sale is not None and sale["State"] != "VOIDED":
+                return True
+    return False
+
+
 def insert_coupon(till: Till, code: str, description: str) -> Row:
     """Put the coupon line on the journal: the information line that staff see."""
     fields = {"Coupon_Code": code, "Coupon_Function": "Use", "Description": f"Discount {description}".strip()}
@@ -176,7 +204,8 @@ def _usable(till: Till, code: str) -> Row:
 def _pick(till: Till, grant: Row) -> None:
     till.back_to_sale()
     picked = {"Status": "Picked", "Picked_By": till.desk["staff_id"], "Picked_At": till.state.now(), "Reason": ""}
-    row = till.state.put(GRANTS, {**grant, **picked})
+    # The key of an earlier claim must not confirm this pick.
+    row = till.state.put(GRANTS, {**grant, **picked, "Redemption_ID": ""})
     if till.setup["Redeem_At"] != "Select":
         _insert(till, row)
 

@@ -24,6 +24,7 @@ SALE = {
     "Member_Card_No": "M1", "State": "SALES", "Event": "CheckIn", "Event_At": AT,
 }  # fmt: skip
 GRANTS, PROMPTS, STATUS = "AIQ_POSTotalDiscountOfferLines", "AIQ_POSPrompts", "AIQ_POSStatus"
+LEDGER = "AIQ_Ledger"
 
 SITES = [(transport, naming) for transport in ("odata", "soap") for naming in Naming]
 _ACTS = {

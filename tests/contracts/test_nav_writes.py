@@ -15,6 +15,7 @@ from navplugin.core.errors import (
     AuthFailed,
     Busy,
     Conflict,
+    Misconfigured,
     Missing,
     NavpluginError,
     UnknownOutcome,
@@ -23,7 +24,7 @@ from navplugin.core.model import Effect, GrantStatus, Op, StagedRow
 from navplugin.nav.reader import NavReader
 from navplugin.nav.writer import NavWriter
 from navplugin.simulator.state import State
-from tests.contracts.conftest import AT, GRANTS, STATUS, World
+from tests.contracts.conftest import AT, GRANTS, LEDGER, STATUS, World
 
 
 def test_insert_update_and_delete_follow_the_etag(state: State, writer: NavWriter) -> None:
@@ -45,6 +46,27 @@ def test_insert_update_and_delete_follow_the_etag(state: State, writer: NavWrite
     assert state.get(GRANTS, *key) is None
     with pytest.raises(Missing):
         writer.write(Effect(Op.UPDATE, GRANTS, key, {"Reason": "Gone"}, again.etag))
+
+
+def test_the_ledger_row_is_written_under_its_etag_and_never_deleted(
+    state: State, nav: tuple[NavReader, NavWriter]
+) -> None:
+    reader, writer = nav
+    first = {"Ledger_ID": "a1b2", "Take_Over_No": 1, "Epoch": 2, "Step": 7, "Beat": 1, "Host": "H1", "Written_At": AT}
+    made = writer.write(Effect(Op.INSERT, LEDGER, ("LEDGER",), first))
+    assert made is not None
+    assert {name: made.fields[name] for name in first} == first
+    with pytest.raises(AlreadyThere):
+        writer.write(Effect(Op.INSERT, LEDGER, ("LEDGER",), {"Ledger_ID": "other"}))
+    after = writer.write(Effect(Op.UPDATE, LEDGER, ("LEDGER",), {"Step": 8, "Beat": 2}, made.etag))
+    assert after is not None
+    with pytest.raises(Conflict):
+        writer.write(Effect(Op.UPDATE, LEDGER, ("LEDGER",), {"Ledger_ID": "other"}, made.etag))
+    (row,) = reader.read_rows(LEDGER, {})
+    assert (row.etag, row.fields["Ledger_ID"], row.fields["Step"]) == (after.etag, "a1b2", 8)
+    with pytest.raises(Misconfigured, match="no right to delete"):
+        writer.write(Effect(Op.DELETE, LEDGER, ("LEDGER",), etag=row.etag))
+    assert state.get(LEDGER, "LEDGER") is not None
 
 
 def test_a_second_insert_meets_its_own_row(writer: NavWriter) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,9 @@ def test_a_healthy_site_is_fine_and_nothing_is_left_behind(site: Site, transport
     site.speak(transport, naming)
     code, findings = site.doctor()
     assert (code, bad(findings)) == (0, [])
-    assert {"nav-sign-in", "nav-page", "nav-write", "nav-clock", "aiq-clock", "aiq-key", "aiq-discounts",
-            "store-mapping", "discounts", "loyalty-tender", "log"} == {one["code"] for one in findings}  # fmt: skip
+    assert {"nav-sign-in", "nav-page", "ledger-in-charge", "nav-write", "nav-clock", "aiq-clock", "aiq-key",
+            "aiq-discounts", "store-mapping", "discounts", "loyalty-tender", "log",
+            } == {one["code"] for one in findings}  # fmt: skip
     assert site.left() == []
 
 
@@ -120,6 +122,30 @@ def test_the_setup_row_is_tried_and_stays_as_it_was(site: Site) -> None:
     code, findings = site.doctor()
     assert code == 1
     about(bad(findings), "nav-write", "AIQ_Setup", "may not modify")
+
+
+@pytest.mark.parametrize("transport", ["odata", "soap"])
+def test_the_ledger_in_charge_is_named_and_its_row_stays_as_it_was(site: Site, transport: str) -> None:
+    site.speak(transport)
+    assert about(site.doctor()[1], "ledger-in-charge", "no ledger is in charge")["grade"] == "ok"
+    assert site.state.rows("AIQ_Ledger") == []
+    at = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+    site.state.put("AIQ_Ledger", {"Code": "LEDGER", "Ledger_ID": "a1b2", "Host": "POS-SRV-2", "Written_At": at})
+    before = site.state.row_version("AIQ_Ledger", "LEDGER")
+    for words in ((), ("--read-only",)):
+        code, findings = site.doctor(*words)
+        assert code == 0
+        about(findings, "ledger-in-charge", "ledger a1b2 is in charge", "POS-SRV-2 at 2026-05-01 12:30 UTC")
+    assert site.state.row_version("AIQ_Ledger", "LEDGER") == before
+    site.plant({"unpublished": ["AIQ_Ledger"]})
+    code, findings = site.doctor()
+    assert code == 1
+    about(bad(findings), "nav-page", "AIQ_Ledger", "'AIQ Ledger'")
+
+
+def test_a_ledger_row_without_host_and_time_is_shown_too(site: Site) -> None:
+    site.state.put("AIQ_Ledger", {"Code": "LEDGER", "Ledger_ID": "a1b2"})
+    about(site.doctor()[1], "ledger-in-charge", "an unknown host at an unknown time")
 
 
 def test_read_only_writes_nothing(site: Site) -> None:
@@ -318,7 +344,7 @@ def test_a_pipe_gets_one_line_for_each_finding_worst_first(site: Site) -> None:
     assert code == 0
     assert lines[0].startswith("warning store-not-in-profile: S0002: ")
     assert all(line.startswith("ok ") for line in lines[1:-1])
-    assert lines[-1] == "0 errors, 1 warnings, 11 ok"
+    assert lines[-1] == "0 errors, 1 warnings, 12 ok"
 
 
 def test_the_look_up_is_proved_apart_from_the_rest(site: Site) -> None:

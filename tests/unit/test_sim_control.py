@@ -104,6 +104,7 @@ def test_the_state_shows_journals_sales_and_what_the_worker_wrote(http: Http) ->
     assert list(found["staged"]) == list(STAGED)
     assert {row["Receipt_No"] for row in found["staged"]["AIQ_Sale"]} == {receipt, other}
     assert {"AIQ_Sale", "AIQ_POSPrompts", "AIQ_POSTotalDiscountOfferLines", "AIQ_ReceiptFooter"} <= set(STAGED)
+    assert found["staged"]["AIQ_Ledger"] == []
 
 
 def test_the_state_shows_redemptions_and_the_calls_that_aiq_received(http: Http) -> None:

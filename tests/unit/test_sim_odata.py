@@ -210,10 +210,12 @@ def test_a_page_that_is_only_read_refuses_every_write(ask: Ask, state: State, pa
     assert state.rows(page.service) == [row]
 
 
-def test_the_plugin_may_not_insert_a_sale_nor_delete_a_setup(ask: Ask, state: State) -> None:
+def test_the_plugin_may_not_insert_a_sale_nor_delete_a_setup_or_the_ledgers_row(ask: Ask, state: State) -> None:
     state.put("AIQ_Setup", {"Store_No": ""})
+    state.put("AIQ_Ledger", {"Code": "LEDGER"})
     assert code(ask("POST", f"{COMPANY}/AIQ_Sale", {"Receipt_No": "R1"})) == (405, "BadRequest_MethodNotAllowed")
-    assert code(ask("DELETE", f"{COMPANY}/AIQ_Setup('')")) == (405, "BadRequest_MethodNotAllowed")
+    for row in ("AIQ_Setup('')", "AIQ_Ledger('LEDGER')"):
+        assert code(ask("DELETE", f"{COMPANY}/{row}")) == (405, "BadRequest_MethodNotAllowed")
 
 
 def test_a_field_of_the_till_cannot_be_changed_by_the_plugin(ask: Ask, state: State) -> None:

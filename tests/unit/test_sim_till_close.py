@@ -227,7 +227,7 @@ def test_posting_writes_navs_tables_with_navs_signs(desk: Desk) -> None:
 
 
 def test_the_journal_is_empty_after_posting_and_the_next_sale_has_the_next_numbers(desk: Desk) -> None:
-    sold(desk)
+    desk.change(sold(desk), Points="Taken")
     for service in ("AIQ_POSJournal", "AIQ_POSJournalLines", "AIQ_POSJournalInfocodes"):
         assert desk.state.rows(service) == []
     assert sold(desk) == "00000P0001000000002"
@@ -367,6 +367,16 @@ def test_a_return_takes_the_sold_lines_back_at_what_was_paid(desk: Desk) -> None
     assert [line["Quantity"] for line in posted(desk, "AIQ_TransLines", number)] == [1, 1]
     assert sum(d["Discount_Amount"] for d in posted(desk, "AIQ_TransDiscounts", number)) == -15
     assert posted(desk, "AIQ_TransPayments", number)[0]["Amount_Tendered"] == -110
+
+
+def test_a_posted_return_can_be_voided_and_the_sale_returned_again(desk: Desk) -> None:
+    receipt = sold(desk)
+    desk.press("return", receipt_no=receipt)
+    desk.press("total")
+    desk.press("void", receipt_no=(number := desk.press("pay")["receipt_no"]))
+    assert [desk.sale_row(no)["State"] for no in (number, receipt)] == ["VOIDED", "POSTED"]
+    assert posted(desk, "AIQ_Transactions", number)[0]["Entry_Status"] == "Voided"
+    assert desk.press("return", receipt_no=receipt)["total"] == "-65.00"
 
 
 def test_a_part_can_be_returned_with_its_own_share(desk: Desk) -> None:

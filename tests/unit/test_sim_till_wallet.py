@@ -230,6 +230,16 @@ def test_with_redeem_at_select_a_refusal_undoes_the_pick_with_its_reason(
     assert desk.lines(receipt, "Coupon") == []
 
 
+def test_the_key_of_an_earlier_claim_does_not_confirm_a_new_pick(desk: Desk) -> None:
+    receipt = ready(desk)
+    desk.press("pick", coupon_code="AP0001")
+    desk.change(receipt, Redemption_ID="claim-1")
+    desk.press("unpick", coupon_code="AP0001")
+    assert desk.grant_row(receipt)["Redemption_ID"] == "claim-1"
+    desk.press("pick", coupon_code="AP0001")
+    assert desk.grant_row(receipt)["Redemption_ID"] == ""
+
+
 # ---- row 11 ------------------------------------------------------------------------------------------------------
 
 

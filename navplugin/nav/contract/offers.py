@@ -130,7 +130,7 @@ GRANTS = Page(
         Field("Valid Until", Kind.DATETIME, writer=Writer.PLUGIN),
         Field("Member Ref", Kind.CODE, 100, Writer.PLUGIN),
         Field("Points", Kind.OPTION, writer=Writer.PLUGIN, options=(" ", "Taken", "Refused", "Given Back")),
-        Field("Redemption ID", Kind.TEXT, 250, Writer.PLUGIN),
+        Field("Redemption ID", Kind.TEXT, 250, Writer.EITHER),
         Field("Reason", Kind.TEXT, 100, Writer.EITHER),
         Field("Status", Kind.OPTION, writer=Writer.EITHER,
               options=("Granted", "Picked", "Inserted", "Applied", "Refused", "Withdrawn", "Reversed")),
