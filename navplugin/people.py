@@ -199,11 +199,12 @@ class Purses:
             self._purses[member_card_no] = self._purse(member_card_no, contact, wallet)
         return self._purses[member_card_no]
 
-    def forget_spent(self) -> None:
-        """After points have moved, a cached balance is no longer true."""
-        for card, purse in self._purses.items():
-            if purse.spent:
-                self._people.forget_wallet(card)
+    def forget_spent(self) -> frozenset[str]:
+        """After points have moved, a cached balance is no longer true; whose points moved."""
+        spent = frozenset(card for card, purse in self._purses.items() if purse.spent)
+        for card in spent:
+            self._people.forget_wallet(card)
+        return spent
 
     def _purse(self, card: str, contact: Contact | None, wallet: Wallet | None) -> Purse:
         return Purse(contact, wallet, lambda: self._people.read_wallet(card))

@@ -41,6 +41,7 @@ from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
 from navplugin.ledger_record import LedgerRecord, NoRecord
 from navplugin.mismatch import compare, figures_of
+from navplugin.open_sales import OpenSales
 from navplugin.people import Answer, People, Purses
 from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
@@ -117,6 +118,7 @@ class Worker:
         self._rechecked_at: datetime | None = None
         self._setup = SetupReader(reader, clock, company.setup_lifetime)
         self._told: set[str] = set()
+        self._open_sales = OpenSales()
         self._served: dict[str, str] = {}
         """Receipt -> member card, while a lane works on it."""
         self._waited: set[str] = set()
@@ -224,6 +226,7 @@ class Worker:
         return changed
 
     def _report_vanished(self, receipt_no: str) -> None:
+        self._open_sales.forget(receipt_no)
         self.cashbox.settle_missing(receipt_no)
         settled = any(c.end is End.SETTLED for c in self.ledger.claims_of(receipt_no))
         if settled and self.ledger.returns_of(receipt_no):
@@ -241,6 +244,7 @@ class Worker:
             return False, 0
         if sale.state is SaleState.POSTED and snapshot.posted is None:
             return True, 0  # the transaction is not readable yet: rows commit out of order
+        self._open_sales.see(sale)
         self.ledger.learn_cards((sale.member_card_no, *(g.member_ref for g in snapshot.grants)))
         actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
         answer, joining = self._ask(snapshot, store, actions)
@@ -251,11 +255,14 @@ class Worker:
         decision = self.company.decide(situation)
         purses = Purses(self.people, sale.member_card_no, answer)
         effects, due = self.cashbox.settle(situation, decision, purses.of, returned=self.returns.extent(snapshot))
-        purses.forget_spent()
+        self._again |= self._open_sales.spent(sale.receipt_no, purses.forget_spent())
         claims = self.ledger.claims_of(sale.receipt_no, sale.sale_guid)
         effects += self._row_effects(snapshot, decision, claims, answer, {e.key for e in effects if e.page == GRANTS})
         effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
-        done = sum(self._carry_out(sale, effect) for effect in effects)
+        now_due = self._open_sales.hold_back(sale, effects)
+        done = sum(self._carry_out(sale, effect) for effect in now_due)
+        if answer.wallet_known and done == len(effects):
+            self._open_sales.renewed(sale.receipt_no)
         self._remember(situation, decision)
         if sale.state is SaleState.POSTED and snapshot.is_return:
             self._again |= self.returns.note(snapshot, store)
