@@ -247,7 +247,7 @@ class Worker:
         effects += [self._finish(action, snapshot, answer, decision, pins) for action in actions]
         done = sum(self._carry_out(sale, effect) for effect in effects)
         self._remember(situation, decision)
-        if sale.state is SaleState.POSTED and snapshot.is_return:
+        if sale.state in (SaleState.POSTED, SaleState.VOIDED):
             self._again |= self.returns.note(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
