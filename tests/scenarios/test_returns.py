@@ -1,14 +1,24 @@
-"""Returns at the till that are voided later: real worker, real HTTP; the discount counts again and is paid for once."""
+"""Returns at the till that are voided later: real worker, real HTTP. The discount counts again and is paid for once;
+where no worker has seen it, the audit has."""
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from navplugin.audit import audit
+from navplugin.cli.ledger_audit import audit as command
+from navplugin.cli.ledger_audit import read_books
+from navplugin.cli.output import Format
 from navplugin.core.model import Claim
 from navplugin.demo.stage import profile_text
+from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
 from navplugin.site import Site, load_site
@@ -43,8 +53,8 @@ def settle(watch: Watch) -> None:
     raise AssertionError("the worker finds no end")
 
 
-def sell(server: Server, watch: Watch, items: tuple[str, ...] = ("FLOWER", "VAPE")) -> str:
-    """100.00 off; the points are taken."""
+def sell(server: Server, watch: Watch, items: tuple[str, ...] = ("FLOWER", "VAPE"), end: str = "SETTLED") -> str:
+    """Posted with 100.00 off, and its claim has come to this end."""
     receipt: str = press(server, "check-in", member_card_no="M1003")["receipt_no"]
     watch.once()
     for item in items:
@@ -53,7 +63,7 @@ def sell(server: Server, watch: Watch, items: tuple[str, ...] = ("FLOWER", "VAPE
     press(server, "total")
     press(server, "pay")
     settle(watch)
-    assert ends(watch, receipt) == ["SETTLED"]
+    assert ends(watch, receipt) == [end]
     return receipt
 
 
@@ -87,6 +97,14 @@ def header_of(state: State, receipt: str) -> dict[str, Any]:
 def lose_header(state: State, receipt: str) -> None:
     header = header_of(state, receipt)
     state.delete("AIQ_Transactions", *(header[name] for name in ("Store_No", "POS_Terminal_No", "Transaction_No")))
+
+
+def audited(site: Site) -> list[tuple[str, str]]:
+    """What `ledger audit` finds, as if an hour had passed."""
+    with closing(SqlLedger(site.ledger)) as ledger:
+        books, unread = read_books(site, ledger, 7)
+    assert unread == ""
+    return [(f.invariant, f.receipt_no) for f in audit(replace(books, now=books.now + timedelta(hours=1)))]
 
 
 @pytest.mark.parametrize("part", [False, True])
@@ -183,3 +201,74 @@ def test_a_header_that_is_voided_in_nav_alone_gives_the_points_back(
             assert ends(watch, receipt) == ["RELEASED"], "and no second claim for its line"
             assert live(state, receipt) == 0
         assert claims(watch, receipt)[0].voided
+
+
+def test_the_audit_finds_a_voided_return_that_no_worker_has_seen(server: Server, tmp_path: Path) -> None:
+    site = site_of(server, tmp_path)
+    with wire(site, lambda _: False) as watch:
+        receipt = sell(server, watch)
+        back = give_back(server, receipt)
+        settle(watch)
+    assert audited(site) == []
+    press(server, "void", receipt_no=back)
+    assert audited(site) == [("I5", receipt)]
+    with wire(site, lambda _: False) as watch:
+        settle(watch)
+    assert audited(site) == []
+
+
+def test_what_the_store_absorbs_is_told_as_a_sum(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_of(server, tmp_path, owed="absorb")
+    with wire(site, lambda _: False) as watch:
+        sim(server, "POST", "/faults", {"call": "aiq.redeem", "fault": 400, "times": -1})
+        sell(server, watch, end="OWED")
+    assert audited(site) == []
+    command(tmp_path / "site.ini")
+    assert "0 findings" in (said := capsys.readouterr().out)
+    assert "absorbed: 100.00 over 1 receipts" in said
+    command(tmp_path / "site.ini", form=Format.JSON)
+    assert json.loads(capsys.readouterr().out)["absorbed"] == {"amount": "100.00", "receipts": 1}
+
+
+def forget_when(watch: Watch) -> None:
+    """The claims are of long ago."""
+    with watch.worker.ledger._write() as connection:
+        connection.exec_driver_sql("UPDATE claim SET changed_at = '2020-01-01T00:00:00+00:00'")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_the_audit_reads_an_old_sale_and_claim_when_its_return_is_voided_lately(
+    server: Server, state: State, tmp_path: Path, header: bool
+) -> None:
+    site = site_of(server, tmp_path)
+    with wire(site, lambda _: False) as watch:
+        receipt = sell(server, watch)
+        back = give_back(server, receipt)
+        settle(watch)
+        forget_when(watch)
+    for one in (receipt, back):
+        state.put("AIQ_Sale", {**(state.get("AIQ_Sale", one) or {}), "Event_At": datetime(2020, 1, 1, tzinfo=UTC)})
+    assert audited(site) == []
+    press(server, "void", receipt_no=back)
+    if not header:
+        lose_header(state, back)
+    assert audited(site) == [("I5", receipt)]
+    if header:
+        new_ledger = replace(site, ledger=tmp_path / "new.db")
+        with closing(SqlLedger(new_ledger.ledger)):
+            pass
+        assert audited(new_ledger) == [("I14", receipt), ("I5", receipt)], "the return's header names its sale"
+
+
+def test_the_audit_knows_the_old_claim_of_a_sale_that_was_touched_lately(
+    server: Server, state: State, tmp_path: Path
+) -> None:
+    site = site_of(server, tmp_path, owed="absorb")
+    with wire(site, lambda _: False) as watch:
+        sim(server, "POST", "/faults", {"call": "aiq.redeem", "fault": 400, "times": -1})
+        receipt = sell(server, watch, end="OWED")
+        forget_when(watch)
+    assert state.delete("AIQ_POSTotalDiscountOfferLines", receipt, CODE)
+    assert audited(site) == []

@@ -114,9 +114,7 @@ def test_a_sale_is_returned_whole_when_nothing_of_it_is_left(taken_back: dict[st
         ("part", "leave", "give", True),
     ],
 )
-def test_each_extent_follows_its_own_setting(
-    extent: str, full_return: str, part_return: str, given_back: bool
-) -> None:
+def test_each_extent_follows_its_own_setting(extent: str, full_return: str, part_return: str, given_back: bool) -> None:
     assert is_given_back(extent, Policy(full_return=full_return, part_return=part_return)) is given_back
 
 
@@ -138,9 +136,7 @@ def test_a_return_makes_its_sale_due(ledger: SqlLedger, returns: Returns, clock:
 
 
 @pytest.mark.parametrize("how", ["its row", "its header alone", "its row, and no header"])
-def test_a_voided_return_took_nothing_back(
-    ledger: SqlLedger, returns: Returns, clock: ScriptedClock, how: str
-) -> None:
+def test_a_voided_return_took_nothing_back(ledger: SqlLedger, returns: Returns, clock: ScriptedClock, how: str) -> None:
     back = a_snapshot("B1", a_line("A", -2), a_line("B", -1), sold="R1")
     open_claim(ledger, clock)
     returns.note(back, STORE)
