@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from navplugin.claims import SAFETY, View
-from navplugin.core.model import Claim, Grant, GrantStatus, SaleState, Snapshot
+from navplugin.core.model import Claim, Grant, GrantStatus, PostedSale, SaleState, Snapshot
 from navplugin.core.money import ZERO
 from navplugin.openings import applied_by_offer
 
@@ -36,11 +36,12 @@ def view_of(
     returned: '', part or full, as posted returns took the sale back.
     """
     sale = snapshot.sale
+    state = SaleState.VOIDED if is_voided(snapshot) else sale.state
     grant = next((g for g in snapshot.grants if g.coupon_code == claim.coupon_code), None)
     own = grant is not None and grant.member_ref == claim.member_card_no
     readable = _is_readable(snapshot) and sale.sale_guid == claim.sale_guid
     view = View(
-        state=sale.state,
+        state=state,
         readable=readable,
         line=False,
         pick=own and grant in snapshot.picks,
@@ -50,7 +51,7 @@ def view_of(
     )
     if not readable:
         return view
-    if sale.state is SaleState.POSTED:
+    if state is SaleState.POSTED:
         applied = applied_by_offer(snapshot).get(claim.offer_no, ZERO)
         why = _disagreement(claim, snapshot, view.grant, applied)
         return replace(view, line=applied > ZERO, applied=applied, disagrees=why if applied > ZERO else "")
@@ -114,13 +115,24 @@ def _disagreement(claim: Claim, snapshot: Snapshot, grant: Grant | None, applied
     return ""
 
 
+def is_voided(snapshot: Snapshot) -> bool:
+    """Whether the sale is void: by its own row, or by its posted header alone."""
+    posted = snapshot.posted
+    return snapshot.sale.state is SaleState.VOIDED or (posted is not None and posted.voided)
+
+
 def how_returned(sold: Snapshot, returned: Mapping[str, Decimal]) -> str:
     """'', part or full: what posted returns have taken back of a sale. returned: quantity by item number, over all
     returns. That a return belongs to a sale is read from `Refund_Receipt_No` (assumed; verify on site)."""
     if sold.posted is None or not any(returned.values()):
         return ""
-    left: dict[str, Decimal] = {}
-    for line in sold.posted.lines:
-        left[line.number] = left.get(line.number, ZERO) + abs(line.quantity)
-    open_ = any(quantity > returned.get(number, ZERO) for number, quantity in left.items())
-    return "part" if open_ else "full"
+    left = quantities_of(sold.posted).items()
+    return "part" if any(quantity > returned.get(number, ZERO) for number, quantity in left) else "full"
+
+
+def quantities_of(posted: PostedSale) -> Mapping[str, Decimal]:
+    """What a posted sale sold or a posted return took back: quantity by item number, positive."""
+    out: dict[str, Decimal] = {}
+    for line in posted.lines:
+        out[line.number] = out.get(line.number, ZERO) + abs(line.quantity)
+    return out

@@ -87,7 +87,8 @@ def orphan_grants(
 
     A mapped offer is one whose coupon code an AIQ discount bears, or for which this sale has a row.
     """
-    if snapshot.posted is None or snapshot.sale.state is not SaleState.POSTED or snapshot.is_return:
+    posted = snapshot.posted
+    if posted is None or posted.voided or posted.is_return or snapshot.sale.state is not SaleState.POSTED:
         return ()
     applied = applied_by_offer(snapshot)
     rows = {g.coupon_code: g for g in snapshot.grants}

@@ -283,7 +283,7 @@ class Cashbox:
 def _has_strays(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:
     """Whether the sale bears offers or coupons without a claim or a row: only then is more than its wallet asked."""
     if snapshot.posted is not None:
-        known = {c.offer_no for c in claims} | {g.offer_no for g in snapshot.grants}
+        known = {c.offer_no for c in claims if c.end is not End.RELEASED} | {g.offer_no for g in snapshot.grants}
         return any(d.offer_no not in known for d in snapshot.posted.discounts)
     codes = {c.coupon_code for c in claims} | {g.coupon_code for g in snapshot.grants}
     return snapshot.journal is not None and bool(snapshot.journal.coupon_codes - codes)

@@ -264,7 +264,7 @@ class Worker:
         if answer.wallet_known and done == len(effects):
             self._open_sales.renewed(sale.receipt_no)
         self._remember(situation, decision)
-        if sale.state is SaleState.POSTED and snapshot.is_return:
+        if sale.state in (SaleState.POSTED, SaleState.VOIDED):
             self._again |= self.returns.note(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -177,12 +177,14 @@ class ClaimTable(LedgerFile):
             )
         )
 
-    def last_steps(self) -> Mapping[str, tuple[str, str]]:
-        """P and end after the last step of each claim's journal, by claim key."""
+    def steps(self) -> Mapping[str, Sequence[tuple[str, str, str]]]:
+        """Every step of each claim's journal as (move, points, end), oldest first, by claim key."""
+        query = select(CLAIM_JOURNAL.c.key, CLAIM_JOURNAL.c.move, CLAIM_JOURNAL.c.points, CLAIM_JOURNAL.c.end)
+        out: dict[str, list[tuple[str, str, str]]] = {}
         with self._read() as connection:
-            query = select(CLAIM_JOURNAL.c.key, CLAIM_JOURNAL.c.points, CLAIM_JOURNAL.c.end)
-            rows = connection.execute(query.order_by(CLAIM_JOURNAL.c.id))
-            return {key: (points, end) for key, points, end in rows}
+            for key, *step in connection.execute(query.order_by(CLAIM_JOURNAL.c.id)):
+                out.setdefault(key, []).append((step[0], step[1], step[2]))
+        return out
 
     def changed_at(self) -> Mapping[str, datetime]:
         """When each claim changed last, by claim key."""

@@ -176,10 +176,33 @@ class Records(LedgerFile):
                      "number": number}  # fmt: skip
             self._upsert(RETURN_LINE, names, {"quantity": str(quantity)})
 
+    def drop_return(self, receipt_no: str) -> frozenset[str]:
+        """This return was voided: it took nothing back. The sold receipts that it belongs to, also when repeated."""
+        mine = and_(RETURN_LINE.c.company == self.company, RETURN_LINE.c.receipt_no == receipt_no)
+        with self._write() as connection:
+            sold = frozenset(connection.execute(select(RETURN_LINE.c.sold_receipt_no).where(mine)).scalars())
+            if sold:
+                self._check_fence(connection)
+                # Not deleted: after a crash the voided return must lead to its sale once more.
+                connection.execute(update(RETURN_LINE).where(mine).values(quantity="0"))
+            return sold
+
+    def return_lines(self) -> Mapping[str, Mapping[str, Mapping[str, Decimal]]]:
+        """Quantity by sold receipt, the return's own receipt and item number, for the audit."""
+        query = select(RETURN_LINE).where(RETURN_LINE.c.company == self.company)
+        out: dict[str, dict[str, dict[str, Decimal]]] = {}
+        with self._write() as connection:
+            for row in connection.execute(query).mappings():
+                lines = out.setdefault(row["sold_receipt_no"], {}).setdefault(row["receipt_no"], {})
+                lines[row["number"]] = Decimal(row["quantity"])
+        return out
+
     def returns_of(self, sold_receipt_no: str) -> Mapping[str, Decimal]:
-        """Quantity by item number, over all returns of this receipt."""
+        """Quantity by item number, over all returns of this receipt that were not voided."""
         query = select(RETURN_LINE).where(
-            RETURN_LINE.c.company == self.company, RETURN_LINE.c.sold_receipt_no == sold_receipt_no
+            RETURN_LINE.c.company == self.company,
+            RETURN_LINE.c.sold_receipt_no == sold_receipt_no,
+            RETURN_LINE.c.quantity != "0",
         )
         out: dict[str, Decimal] = {}
         with self._read() as connection:

@@ -187,6 +187,11 @@ class MemoryLedger:
     def add_return(self, sold_receipt_no: str, receipt_no: str, quantities: Mapping[str, Decimal]) -> None:
         self.store.returns[sold_receipt_no, receipt_no] = dict(quantities)
 
+    def drop_return(self, receipt_no: str) -> frozenset[str]:
+        mine = [key for key in self.store.returns if key[1] == receipt_no]
+        self.store.returns |= {key: {} for key in mine}
+        return frozenset(sold for sold, _ in mine)
+
     def returns_of(self, sold_receipt_no: str) -> Mapping[str, Decimal]:
         out: dict[str, Decimal] = {}
         for (sold, _), quantities in self.store.returns.items():

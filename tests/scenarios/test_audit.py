@@ -7,14 +7,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from navplugin.audit import unknown_to_ledger
+from navplugin.cli import build_app
+from navplugin.cli.ledger_audit import read_books
 from navplugin.demo.play import Play, Story
 from navplugin.demo.stage import KEY_VARIABLE, Stage, set_stage
-from navplugin.demo.stories import redeem
+from navplugin.demo.stories import GRANTS, redeem
+from navplugin.ledger import SqlLedger
+from navplugin.nav.contract import PAGES
+from navplugin.simulator.state import State
+from navplugin.site import load_site
+from navplugin.wiring import SystemClock
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +46,27 @@ def typed(stage: Stage, *words: str) -> tuple[int, Any, str]:
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
-def audit(stage: Stage) -> tuple[int, list[tuple[str, str]], str]:
-    code, told, err = typed(stage, "ledger", "audit", "--config", str(stage.config))
-    return code, [(f["invariant"], f["receipt_no"]) for f in told["findings"]] if told else [], err
+class Later(SystemClock):
+    """An hour on: nothing of the stage has just happened."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
+
+
+def audit(stage: Stage, *words: str) -> tuple[int, list[tuple[str, str]], str]:
+    """Exit code, invariants and receipts of the findings, standard error."""
+    done = audited(stage, "--format", "json", *words)
+    told = json.loads(done.stdout) if done.stdout else None
+    found = [(f["invariant"], f["receipt_no"]) for f in told["findings"]] if told else []
+    return done.exit_code, found, done.stderr
+
+
+def audited(stage: Stage, *words: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY_VARIABLE, "demo-key")
+        patch.setattr("navplugin.cli.ledger_audit.SystemClock", Later)
+        arguments = ["ledger", "audit", "--config", str(stage.config), *words]
+        return CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,42 +81,103 @@ def test_after_a_sale_everything_holds(stage: Stage, sold: str) -> None:
     assert audit(stage) == (0, [], "")
 
 
-def test_a_redemption_that_aiq_lost_is_found(stage: Stage, sold: str) -> None:
-    state = stage.simulator
-    kept = state.doc("aiq.redemptions")
-    state.set_doc("aiq.redemptions", [{**one, "refunded": True} for one in kept])
+@contextmanager
+def replaced(state: State, service: str, row: dict[str, Any], **fields: object) -> Iterator[None]:
+    """One row of NAV with other values, for a while."""
+    state.put(service, {**row, **fields})
     try:
-        code, found, _ = audit(stage)
-        assert (code, found) == (1, [("I1", sold)])
+        yield
+    finally:
+        state.put(service, row)
+
+
+@contextmanager
+def listed(state: State, redemptions: list[dict[str, Any]]) -> Iterator[None]:
+    """Other redemptions in AIQ, for a while."""
+    kept = state.doc("aiq.redemptions")
+    state.set_doc("aiq.redemptions", redemptions)
+    try:
+        yield
     finally:
         state.set_doc("aiq.redemptions", kept)
+
+
+def row_of(state: State, service: str, receipt: str, **fields: object) -> dict[str, Any]:
+    wanted = {"Receipt_No": receipt, **fields}.items()
+    return next(row for row in state.rows(service) if wanted <= row.items())
+
+
+def test_a_redemption_that_aiq_lost_is_found(stage: Stage, sold: str) -> None:
+    state = stage.simulator
+    with listed(state, [{**one, "refunded": True} for one in state.doc("aiq.redemptions")]):
+        assert audit(stage)[:2] == (1, [("I1", sold)])
+        told = typed(stage, "ledger", "audit", "--config", str(stage.config))
+        assert (told[0], told[1]["findings"]) == (0, []), "what has just happened may still be on its way"
 
 
 def test_a_redemption_that_nobody_knows_is_found(stage: Stage, sold: str) -> None:
-    state = stage.simulator
-    kept = state.doc("aiq.redemptions")
-    state.set_doc("aiq.redemptions", [*kept, {**kept[0], "id": "x", "discount_id": "9001", "points": Decimal(100)}])
-    try:
-        code, found, _ = audit(stage)
-        assert (code, found) == (1, [("I12", sold)])
-    finally:
-        state.set_doc("aiq.redemptions", kept)
+    kept = stage.simulator.doc("aiq.redemptions")
+    more = {**kept[0], "id": "x", "discount_id": "9001", "points": Decimal(100)}
+    elsewhere = {**more, "id": "y", "reference": "WEB-1"}
+    with listed(stage.simulator, [*kept, more, elsewhere]):
+        assert audit(stage)[:2] == (1, [("I12", sold)])
+
+
+def test_a_redemption_of_another_person_or_cost_is_found(stage: Stage, sold: str) -> None:
+    (kept,) = stage.simulator.doc("aiq.redemptions")
+    with listed(stage.simulator, [{**kept, "contact_id": "contact-1004"}]):
+        assert audit(stage)[:2] == (1, [("I4", sold)])
+    with listed(stage.simulator, [{**kept, "points": Decimal(250)}]):
+        assert audit(stage)[:2] == (1, [("I1", sold)])
 
 
 def test_a_discount_that_nobody_answers_for_is_found(stage: Stage, sold: str) -> None:
     state = stage.simulator
-    kept = state.rows("AIQ_TransDiscounts")
-    extra = dict(next(row for row in kept if row["Offer_No"] == "TDO0004"))
-    extra |= {"Offer_No": "TDO0001", "Line_No": 99}
+    extra = row_of(state, "AIQ_TransDiscounts", sold, Offer_No="TDO0004") | {"Offer_No": "TDO0001", "Line_No": 99}
     state.put("AIQ_TransDiscounts", extra)
     try:
-        code, found, _ = audit(stage)
-        assert (code, found) == (1, [("I5", sold)])
+        assert audit(stage)[:2] == (1, [("I5", sold)])
     finally:
-        from navplugin.nav.contract import PAGES
-
         page = next(p for p in PAGES if p.service == "AIQ_TransDiscounts")
         state.delete("AIQ_TransDiscounts", *(extra[name] for name in page.key))
+
+
+def test_a_header_that_is_voided_in_nav_alone_is_found(stage: Stage, sold: str) -> None:
+    header = row_of(stage.simulator, "AIQ_Transactions", sold)
+    with replaced(stage.simulator, "AIQ_Transactions", header, Entry_Status="Voided"):
+        assert audit(stage)[:2] == (1, [("I3", sold)])
+
+
+def test_a_row_of_nav_that_says_otherwise_is_found(stage: Stage, sold: str) -> None:
+    """The worker takes up no sale whose own row has not changed."""
+    grant = row_of(stage.simulator, GRANTS, sold, Coupon_Code="AP0004")
+    assert (grant["Points"], bool(grant["Redemption_ID"])) == ("Taken", True)
+    with replaced(stage.simulator, GRANTS, grant, Points="Given Back"):
+        assert audit(stage)[:2] == (1, [("I14", sold)])
+    with replaced(stage.simulator, GRANTS, grant, Redemption_ID="C/S0001/of another ledger"):
+        assert audit(stage)[:2] == (1, [("I14", sold)])
+
+
+def test_a_new_ledger_is_told_what_nav_and_aiq_hold(stage: Stage, sold: str, tmp_path: Path) -> None:
+    """R6: the posted discount, the points on NAV's row and the redemption; the last also when NAV's rows are gone."""
+    state = stage.simulator
+    with pytest.MonkeyPatch.context() as patch, closing(SqlLedger(tmp_path / "new.db")) as ledger:
+        patch.setenv(KEY_VARIABLE, "demo-key")
+        site = load_site(stage.config).site
+        assert site is not None
+        books, unread = read_books(site, ledger, 7)
+        assert unread == ""
+        mine = [(f.invariant, f.receipt_no) for f in unknown_to_ledger(books)]
+        assert mine == [("I12", sold), ("I14", sold), ("I5", sold)]
+        sale, grant = row_of(state, "AIQ_Sale", sold), row_of(state, GRANTS, sold, Coupon_Code="AP0004")
+        state.delete("AIQ_Sale", sold)
+        state.delete(GRANTS, sold, "AP0004")
+        try:
+            books, _ = read_books(site, ledger, 7)
+            assert [(f.invariant, f.receipt_no) for f in unknown_to_ledger(books)] == [("I12", sold)]
+        finally:
+            state.put("AIQ_Sale", sale)
+            state.put(GRANTS, grant)
 
 
 def test_aiq_that_is_away_is_said_and_is_no_finding(stage: Stage, sold: str) -> None:
