@@ -300,8 +300,9 @@ class AiqHttp:
         return self._problem(ProtocolError, where, text)
 
     def masked(self, text: str) -> str:
-        """AIQ's words without anything that names a person or opens a door; at most 200 characters."""
-        return _PRIVATE.sub("***", text.replace(self._key, "***"))[:200].strip().rstrip(".")
+        """AIQ's words on one line, without anything that names a person or opens a door; at most 200 characters."""
+        text = "".join(one if one.isprintable() else " " for one in text.replace(self._key, "***"))
+        return _PRIVATE.sub("***", text)[:200].strip().rstrip(".")
 
     def _problem(self, kind: type[NavpluginError], where: str, text: str) -> NavpluginError:
         return kind(f"{text}.", system="AIQ", where=where)
