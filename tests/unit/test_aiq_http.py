@@ -132,7 +132,7 @@ def test_aiqs_words_stay_on_one_line(aiq: AiqProvider, script: Script) -> None:
     script.answers = [refusal(409, "Used\nup \x1b[2Jbefore\u2028now")]
     with pytest.raises(Refused) as caught:
         aiq.send_redemption(discount(script), "R1")
-    assert caught.value.message == "Used up  [2Jbefore now"
+    assert caught.value.message == "Used up  [2Jbefore now."
 
 
 def test_nothing_listens_so_nothing_was_taken(clock: ScriptedClock) -> None:
