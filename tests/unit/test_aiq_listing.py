@@ -176,6 +176,7 @@ def test_redemptions_without_an_id_are_never_taken_for_one_another(
     [page([row(1)], 3), page([], 3)],
     [page([], 3)],
     [page([row(1), row(2)], 3)],
+    [page([row(1, id=None), row(2, id=None)], 4)],
     [page([row(1)], 3), page([row(2)], 2)],
     [page([row(1)], 3), page([row(2)])],
     [page([row(1)]), page([row(2)], 2)],
@@ -184,7 +185,8 @@ def test_redemptions_without_an_id_are_never_taken_for_one_another(
     [page([row(1)]), page([row(2)]), page([row(2)])],
     [page([row(1)]), page([row(2)]), page([row(1)])],
     [page([row(n)]) for n in range(60)],
-], ids=["empty before the total", "empty at once", "the same page again", "total shrinks", "total is gone",
+], ids=["empty before the total", "empty at once", "the same page again",
+        "the same page again, without ids", "total shrinks", "total is gone",
         "total comes late", "a row again", "more than the total", "no total: the last page again",
         "no total: from the front again", "no end"])  # fmt: skip
 @pytest.mark.parametrize("look", ["find", "list"])
