@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,8 @@ import requests
 import truststore
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from navplugin.core.errors import Misconfigured, Unreachable
 
@@ -43,32 +46,106 @@ def read_server_time(url: str, ca_file: str = "") -> datetime | None:
     with new_session(ca_file) as session:
         try:
             with closing(session.get(url, timeout=(3.05, 20.0), allow_redirects=False, stream=True)) as answer:
-                told = answer.headers.get("Date", "")
+                return server_time(answer.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as problem:
             if is_untrusted(problem):
                 text = "its certificate is not trusted on this machine; name the company's own authority in ca-file"
             else:
                 text = "it cannot be reached; check that the service runs, address, port, and the firewall"
             raise Unreachable(f"{text}.", where=url) from None
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The time of an answer by its server's clock (HTTP's Date, whole seconds); None when there is none to read."""
     try:
-        return parsedate_to_datetime(told).astimezone(UTC)
-    except ValueError:
+        told = parsedate_to_datetime(headers.get("Date", ""))
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
 def new_session(ca_file: str = "") -> requests.Session:
     """A session with checked HTTPS. ca_file: certificate of the company's own authority; Misconfigured if unusable.
 
-    Proxy variables and .netrc are not looked at: they would change who we are and where we go.
+    Proxy variables and .netrc are not looked at: they would change who we are and where we go. Its connections ask
+    before they send where `asking` says so.
     """
     session = requests.Session()
     session.trust_env = False
     session.headers["User-Agent"] = "navplugin"
+    session.mount("http://", AskingAdapter())
     session.mount("https://", SystemTrustAdapter(ca_file))
     return session
 
 
-class SystemTrustAdapter(HTTPAdapter):
+class NotSent(Exception):
+    """The caller's question was answered with no, so not a byte of the request went out."""
+
+
+class _Question(threading.local):
+    """What the requests of this thread ask before they go out; None: nothing."""
+
+    may_send: Callable[[], bool] | None = None
+
+
+_QUESTION = _Question()
+
+
+@contextmanager
+def asking(may_send: Callable[[], bool]) -> Iterator[None]:
+    """Each request of this thread inside the block asks when its connection is made, right before its first byte.
+
+    NotSent, past requests and urllib3, when the answer is no. Only for sessions of `new_session`.
+    """
+    before, _QUESTION.may_send = _QUESTION.may_send, may_send
+    try:
+        yield
+    finally:
+        _QUESTION.may_send = before
+
+
+class _AskBeforeSending:
+    """For urllib3's connections. A request's first bytes leave in `endheaders`, which would connect by itself: the
+    question must come after that, for a connection may take long. A proxy's CONNECT does not pass here."""
+
+    sock: Any
+    connect: Callable[[], None]
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        if _QUESTION.may_send is not None:
+            if self.sock is None:
+                self.connect()
+            if not _QUESTION.may_send():
+                raise NotSent("it took too long to get through")
+        super().endheaders(*args, **kwargs)  # type: ignore[misc]
+
+
+class _Connection(_AskBeforeSending, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_AskBeforeSending, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class AskingAdapter(HTTPAdapter):
+    """HTTP whose connections ask before they send, see `asking`."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Have our connections made."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+class SystemTrustAdapter(AskingAdapter):
     """HTTPS checked against the system's certificates and, where given, one more file. It cannot be switched off."""
 
     def __init__(self, ca_file: str = "") -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from navplugin.core.errors import NavpluginError
 from navplugin.core.model import Claim, End, Points
@@ -14,7 +14,6 @@ from navplugin.ledger import SqlLedger
 
 _LOOKED_AT = 3
 """Redemptions that are looked for: the newest ones."""
-_EARLIER = timedelta(minutes=5)
 _CODE, _KEEP = "prove-lookup", "keep redemption-lookup = blind, and show AIQ this receipt number"
 
 
@@ -29,7 +28,8 @@ def prove_lookup(
             return notice(_CODE, company, text, "redeem one discount on a test sale, post it, and run this again")
         aiq = open_aiq()
         for claim, since in taken:
-            if not aiq.find_redemptions("", claim.discount_id, claim.receipt_no, since).live:
+            listed = aiq.find_redemptions("", claim.discount_id, claim.receipt_no, since)
+            if not listed.live and not listed.refunded:
                 text = f"points were taken for receipt {claim.receipt_no}, and AIQ lists no redemption with this number"
                 return wrong(_CODE, "AIQ", text, _KEEP)
     except NavpluginError as problem:
@@ -40,13 +40,10 @@ def prove_lookup(
 
 
 def _taken(company: str, open_ledger: Callable[[], SqlLedger]) -> list[tuple[Claim, datetime]]:
-    """The newest settled claims, each with a moment before its redemption."""
+    """The newest settled claims, each with the moment at which it was opened, before its redemption."""
     ledger = open_ledger()
     try:
         settled = [c for c in ledger.list_claims(End.SETTLED) if c.company == company and c.points is Points.YES]
-        return [
-            (claim, datetime.fromisoformat(ledger.history(claim.key)[0]["at"]) - _EARLIER)
-            for claim in settled[-_LOOKED_AT:]
-        ]
+        return [(claim, datetime.fromisoformat(ledger.history(claim.key)[0]["at"])) for claim in settled[-_LOOKED_AT:]]
     finally:
         ledger.close()

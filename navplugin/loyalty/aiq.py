@@ -25,8 +25,10 @@ log = logging.getLogger("navplugin.aiq")
 PIN_CALLS = (("/verify/wallet", "/view/wallet"), ("/verify/contact/wallet", "/view/contact/wallet"))
 REFUNDS = ("manual", "adjust", "endpoint")
 MAX_PAGES = 50
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far AIQ's clock may be ahead of ours when redemptions are listed."""
+LISTING = 20.0
+"""Seconds for all pages of a listing that is answered; each answer has the time of any other call."""
+MARGIN = timedelta(days=1)
+"""Beyond what AIQ's Date says of its clock, on both sides: the clocks may have been set since."""
 
 
 class AiqProvider:
@@ -57,7 +59,9 @@ class AiqProvider:
             raise Misconfigured(f"refund is one of {', '.join(REFUNDS)}", system="AIQ")
         if not uid.strip():
             raise Misconfigured("uid in [aiq] is empty; it stands in AIQ under Settings > API & Tracking", system="AIQ")
-        self._http = AiqHttp(base_url, api_key, session=session, deadline=deadline, pause=pause, gate=gate)
+        self._http = AiqHttp(
+            base_url, api_key, session=session, deadline=deadline, pause=pause, gate=gate, wall=clock.now
+        )
         self._deadline = deadline
         self._uid, self._clock = quote(uid.strip(), safe=""), clock
         self._source, self._append_reference, self._strategy = source, append_reference, refund
@@ -66,6 +70,11 @@ class AiqProvider:
 
     def __repr__(self) -> str:
         return f"AiqProvider({self._http.base_url!r}, refund={self._strategy!r})"
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far AIQ's clock is ahead of ours by its newest answer, in whole seconds; None: AIQ has not told yet."""
+        return self._http.clock_skew
 
     def contact_of(self, member: Member) -> Contact | None:
         """How to ask for this member; None when phone and e-mail are missing or placeholders."""
@@ -131,23 +140,32 @@ class AiqProvider:
         return parse.stores_of(parse.payload(answer.document))
 
     def find_redemptions(self, contact_id: str, discount_id: str, reference: str, since: datetime) -> Lookup:
-        """What AIQ lists under our receipt number.
+        """What AIQ lists under our receipt number. since: when the sale was rung up, by our clock.
 
         ProtocolError when the listing cannot tell. Misconfigured when redemptions are sent without our number.
         """
         if not self._append_reference:
             text = "redemptions are sent without the receipt number, so none can be found by it;"
             raise Misconfigured(f"{text} set append-reference = yes or redemption-lookup = blind", system="AIQ")
-        with self._http.within(self._deadline):
-            return Lookup(parse.find_in_listing(self._listing(since), contact_id, discount_id, reference))
+        with self._http.within(max(self._deadline, LISTING)):
+            return parse.find_in_listing(self._listing(since), contact_id, discount_id, reference)
 
     def list_redemptions(self, since: datetime) -> tuple[Redemption, ...]:
         """Every redemption since then, refunded ones too: for the audit."""
         return parse.rows_of_listing(self._listing(since))
 
     def _listing(self, since: datetime) -> list[Any]:
-        start, end = int(since.timestamp()), int((self._clock.now() + CLOCK_SKEW).timestamp())
-        return self._list(f"/api/v1.1/redemptions/{self._uid}/{max(0, start)}/{end}")
+        """Every row since then by either clock. The first answer may be what tells how wrong a clock is: ask again."""
+        known = self.clock_skew
+        rows = self._list(self._window(since))
+        if abs((self.clock_skew or timedelta()) - (known or timedelta())) > MARGIN / 2:
+            rows = self._list(self._window(since))
+        return rows
+
+    def _window(self, since: datetime) -> str:
+        now, ahead = self._clock.now(), self.clock_skew or timedelta()
+        start, end = min(since, since + ahead) - MARGIN, max(now, now + ahead) + MARGIN
+        return f"/api/v1.1/redemptions/{self._uid}/{max(0, int(start.timestamp()))}/{int(end.timestamp())}"
 
     def _look_up(self, pii: str) -> Any:
         """GET as documented; POST where GET is not answered, as seen in the field (aiq-api.md 3.1)."""
@@ -162,15 +180,38 @@ class AiqProvider:
         return None if answer.status == 404 else parse.payload(answer.document)
 
     def _list(self, path: str) -> list[Any]:
-        """Every row. That the listing has pages is assumed: `start` and `total` as AIQ's personas listing has them."""
+        """Every row. ProtocolError when the listing does not come to its end: what it hides must not count as absent.
+
+        Assumed, as AIQ's personas listing has it (aiq-api.md 3.2): `start` asks for the rows from there on, `total`
+        counts all of them. Where no total is told, a page may be the first of many or the whole; the next start then
+        shows nothing where it was the whole, or the same page again where the listing knows no `start`.
+        """
+        pages: list[Sequence[Any]] = []
         rows: list[Any] = []
+        total: int | None = None
         for _ in range(MAX_PAGES):
-            query = f"?start={len(rows)}" if rows else ""
-            page, total = parse.listing_of(parse.payload(self._http.read("GET", path + query, "redemptions").document))
+            query = f"?start={len(rows)}" if pages else ""
+            answer = self._http.read("GET", path + query, "redemptions")
+            page, counted = parse.listing_of(parse.payload(answer.document))
+            if total is None and counted is None and (not page or pages == [page]):
+                return parse.without_repeats(rows)
+            shrinks = (total is None) != (counted is None) or (counted or 0) < (total or 0)
+            if pages and (shrinks or page in pages):
+                raise self._broken("AIQ's listing of redemptions changes or repeats itself while it is read")
+            pages.append(page)
             rows += page
-            if total is None or not page or len(rows) >= total:
-                return rows
-        raise ProtocolError("AIQ lists more redemptions than can be looked through.", system="AIQ", where="redemptions")
+            total = counted
+            if total is not None and (not page or len(rows) >= total):
+                break
+        else:
+            raise self._broken("AIQ lists more redemptions than can be looked through")
+        whole = parse.without_repeats(rows)
+        if len(whole) != total:
+            raise self._broken(f"AIQ's listing of redemptions ends after {len(whole)} of {total}")
+        return whole
+
+    def _broken(self, text: str) -> ProtocolError:
+        return ProtocolError(f"{text}.", system="AIQ", where="redemptions")
 
     # ---- writes, each sent once ----------------------------------------------------------------------------------
 
@@ -193,6 +234,8 @@ class AiqProvider:
     ) -> str:
         """Take the points now; AIQ's id of it where told. AIQ documents no key of ours, so none is sent.
 
+        may_send: asked when the connection is made; Unreachable when it says no.
+
         Refused, Busy, AuthFailed, Unreachable: nothing was taken. UnknownOutcome: it may have been (`aiq_http`).
         """
         if not discount.redemption_url:
@@ -200,7 +243,7 @@ class AiqProvider:
         url = discount.redemption_url
         if self._append_reference:
             url = with_reference(url, reference)
-        answer = self._http.write("PUT", url, "redemption")
+        answer = self._http.write("PUT", url, "redemption", may_send=may_send)
         return parse.redemption_id_of(parse.payload(answer.document))
 
     def send_refund(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
@@ -210,14 +253,15 @@ class AiqProvider:
         if not contact_id:
             raise Refused("AIQ's id of the member is not known; give the points back by hand.", system="AIQ")
         if claim.collect == "done":
-            self._adjust(claim, contact_id, claim.points_cost, "given back")  # AIQ has no redemption to refund
+            # AIQ has no redemption to refund.
+            self._adjust(claim, contact_id, claim.points_cost, "given back", may_send)
         elif self._strategy == "endpoint":
             # Assumed: AIQ's own refund call could not be read (aiq-api.md 7).
             parts = (claim.discount_id, contact_id, claim.receipt_no)
             path = f"/api/v1.1/discount/refund/{self._uid}/{'/'.join(_segment(part) for part in parts)}"
-            self._http.write("PUT", path, "refund")
+            self._http.write("PUT", path, "refund", may_send=may_send)
         elif claim.points_cost:
-            self._adjust(claim, contact_id, claim.points_cost, "given back")
+            self._adjust(claim, contact_id, claim.points_cost, "given back", may_send)
 
     def send_collection(self, claim: Claim, contact_id: str, may_send: MaySend = always) -> None:
         """Take the claim's points by an adjustment, after AIQ refused the redemption; outcomes as for a redemption.
@@ -226,15 +270,15 @@ class AiqProvider:
         """
         if not contact_id:
             raise Refused("AIQ's id of the member is not known.", system="AIQ", where="collection")
-        self._adjust(claim, contact_id, -claim.points_cost, "taken")
+        self._adjust(claim, contact_id, -claim.points_cost, "taken", may_send)
 
-    def _adjust(self, claim: Claim, contact_id: str, value: Decimal, what: str) -> None:
+    def _adjust(self, claim: Claim, contact_id: str, value: Decimal, what: str, may_send: MaySend) -> None:
         body = {
             "value": value, "note": f"{claim.coupon_code} {what}, receipt {claim.receipt_no}",
             "ts": int(self._clock.now().timestamp()), "cmpID": claim.receipt_no,
         }  # fmt: skip
         path = f"/api/v1.1/adjust/loyaltyPoints/{self._uid}/{_segment(contact_id)}"
-        self._http.write("PUT", path, "refund" if value > 0 else "collection", body)
+        self._http.write("PUT", path, "refund" if value > 0 else "collection", body, may_send=may_send)
 
     # ---- the presence check: each request sends the member a text ------------------------------------------------
 
@@ -265,15 +309,15 @@ class AiqProvider:
 
     def send_members(self, members: Sequence[Mapping[str, Any]]) -> None:
         """First loads and big syncs of contacts; up to 24 h until AIQ shows them."""
-        self._http.write("POST", f"/api/v1.1/createUpdateMembers/{self._uid}", "members", members)
+        self._http.write("POST", f"/api/v1.1/createUpdateMembers/{self._uid}", "members", members, repeatable=True)
 
     def send_sales(self, sales: Sequence[Mapping[str, Any]]) -> None:
         """Posted sales; negative quantities are returns."""
-        self._http.write("POST", f"/api/v1.1/createUpdateSales/{self._uid}", "sales", sales)
+        self._http.write("POST", f"/api/v1.1/createUpdateSales/{self._uid}", "sales", sales, repeatable=True)
 
     def send_items(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Items and stock."""
-        self._http.write("POST", f"/api/v1.1/createUpdateInventory/{self._uid}", "items", items)
+        self._http.write("POST", f"/api/v1.1/createUpdateInventory/{self._uid}", "items", items, repeatable=True)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

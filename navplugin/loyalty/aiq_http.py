@@ -5,11 +5,13 @@ Keys, phones, e-mails and redemption addresses do not appear in errors, in a rep
 | what happened | a read | a write |
 | --- | --- | --- |
 | no connection could be made | Unreachable | Unreachable |
+| the connection took so long that the caller no longer wants to send | | Unreachable |
 | 401, 403 | AuthFailed | AuthFailed |
 | 429 | Busy | Busy |
 | another 4xx with AIQ's JSON, or `success` false | Refused | Refused |
 | 503, 504, 408 | Busy | UnknownOutcome |
 | timeout, cut connection | Unreachable | UnknownOutcome |
+| 2xx that does not clearly say done (`outcome`) | | UnknownOutcome |
 | another 5xx, redirect, HTML, unreadable JSON | ProtocolError | UnknownOutcome |
 """
 
@@ -24,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,8 +44,12 @@ from navplugin.core.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from navplugin.loyalty.rate import Gate, OpenGate
-from navplugin.wire import dump_json, is_untrusted, new_session, was_never_sent
+from navplugin.core.ports import MaySend, always
+from navplugin.loyalty.outcome import Outcome, outcome_of
+from navplugin.loyalty.rate import LONGEST_HOLD_OFF, Gate, OpenGate
+from navplugin.wire import NotSent, asking, dump_json, is_untrusted, new_session, server_time, was_never_sent
+
+log = logging.getLogger("navplugin.aiq")
 
 CONNECT = 2.0
 PAUSES = (0.5, 1.5)
@@ -51,8 +58,10 @@ DEADLINE = 4.0
 """Seconds for one call in all (aiq-api.md 13: the till waits)."""
 Body = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 LARGEST = 8_000_000
+MOST_SKEW = timedelta(days=366)
+"""A Date further away is no clock that is wrong but a header that is."""
 _NETWORK = (
-    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
+    NotSent, requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError,
 )  # fmt: skip
 _PRIVATE = re.compile(
     r"https?://\S+"  # addresses, which may be bearer secrets
@@ -73,7 +82,8 @@ class Answer:
 class AiqHttp:
     """Calls below AIQ's address, from any thread. monotonic: seconds for the deadline. pause: waits between tries.
 
-    deadline: seconds for one call, with its repeats, in all. gate: the budget of calls.
+    session: one of `new_session`. deadline: seconds for one call, with its repeats, in all. gate: the budget of calls.
+    wall: our clock. clock_skew: how far AIQ's is ahead of it by AIQ's newest answer, None before the first.
     """
 
     def __init__(
@@ -86,6 +96,7 @@ class AiqHttp:
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
         gate: Gate | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
@@ -96,6 +107,8 @@ class AiqHttp:
         self._key, self._given, self._own = api_key, session, threading.local()
         self._deadline, self._monotonic, self._pause = deadline, monotonic, pause
         self._gate: Gate = gate or OpenGate()
+        self._wall, self._told_patience = wall, False
+        self.clock_skew: timedelta | None = None
         # urllib3 writes every address at DEBUG: phones, e-mails and redemption tokens among them.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -143,23 +156,36 @@ class AiqHttp:
         status = _effective_status(answer)
         if 200 <= status < 300 and answer.document is not None:
             return answer
-        raise self._refusal(answer, status, where, _retry_after(response), wrote=False)
+        raise self._refusal(answer, status, where, self._retry_after(response), wrote=False)
 
-    def write(self, method: str, url: str, where: str, body: Body = None) -> Answer:
-        """A call that takes effect, sent once. `url`: a path, or a whole address on AIQ's own host."""
+    def write(
+        self,
+        method: str,
+        url: str,
+        where: str,
+        body: Body = None,
+        *,
+        may_send: MaySend = always,
+        repeatable: bool = False,
+    ) -> Answer:
+        """A call that takes effect, sent once. `url`: a path, or a whole address on AIQ's own host.
+
+        may_send: asked once, when the connection is made. repeatable: sent again, it has the same effect.
+        """
         target = self.base_url + url if url.startswith("/") and not url.startswith("//") else url
         if not self.is_own(target):
             raise Refused("the address is not on AIQ's own host; nothing was sent.", system="AIQ", where=where)
         # On a new connection: one that the server has just dropped would look like an answer that never came.
-        response, content, problem = self._exchange(method, target, body, fresh=True)
+        with asking(may_send):
+            response, content, problem = self._exchange(method, target, body, fresh=True)
         if problem is not None:
             raise self._no_answer(problem, where, wrote=True)
         answer = Answer(response.status_code, _document(response, content))
         status = _effective_status(answer)
-        # AIQ's answer to a redemption is not documented: any 2xx without `success` false is done (aiq-api.md 6.1).
-        if 200 <= status < 300 and (answer.document is not None or not content):
+        said = outcome_of(answer.document, empty=not content.strip(), repeatable=repeatable)
+        if 200 <= status < 300 and said is Outcome.DONE:
             return answer
-        raise self._refusal(answer, status, where, _retry_after(response), wrote=True)
+        raise self._refusal(answer, status, where, self._retry_after(response), wrote=True)
 
     @property
     def _session(self) -> requests.Session:
@@ -200,9 +226,26 @@ class AiqHttp:
                 method, url, data=None if body is None else dump_json(body).encode(), headers=headers,
                 timeout=(min(CONNECT, left), left), allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
+                self._measure_clock(response)
                 return response, self._body(response, until), None
         except _NETWORK as problem:
             return requests.Response(), b"", problem
+
+    def _measure_clock(self, response: requests.Response) -> None:
+        told, now = server_time(response.headers), self._wall()
+        if told is not None and abs(told - now) <= MOST_SKEW:
+            self.clock_skew = told - now
+
+    def _retry_after(self, response: requests.Response) -> float | None:
+        """Seconds that AIQ asks us to wait, at most LONGEST_HOLD_OFF: a day would stop every till for a day."""
+        text = response.headers.get("Retry-After", "").strip()
+        if not re.fullmatch(r"\d{1,30}(\.\d{1,30})?", text):
+            return None
+        if float(text) > LONGEST_HOLD_OFF and not self._told_patience:
+            self._told_patience = True
+            log.warning("AIQ asks for %s s of patience (Retry-After); it is asked again after %g s",
+                        text, LONGEST_HOLD_OFF)  # fmt: skip
+        return min(float(text), LONGEST_HOLD_OFF)
 
     def _body(self, response: requests.Response, until: float) -> bytes:
         """The whole body before the deadline, however slowly it comes."""
@@ -225,6 +268,8 @@ class AiqHttp:
 
     def _no_answer(self, problem: Exception, where: str, *, wrote: bool) -> NavpluginError:
         name = type(problem).__name__
+        if isinstance(problem, NotSent):
+            return self._problem(Unreachable, where, "it took too long to get through; nothing was sent")
         if is_untrusted(problem):
             return self._problem(Unreachable, where, "AIQ's certificate is not trusted on this machine")
         if was_never_sent(problem):
@@ -255,8 +300,9 @@ class AiqHttp:
         return self._problem(ProtocolError, where, text)
 
     def masked(self, text: str) -> str:
-        """AIQ's words without anything that names a person or opens a door; at most 200 characters."""
-        return _PRIVATE.sub("***", text.replace(self._key, "***"))[:200].strip().rstrip(".")
+        """AIQ's words on one line, without anything that names a person or opens a door; at most 200 characters."""
+        text = "".join(one if one.isprintable() else " " for one in text.replace(self._key, "***"))
+        return _PRIVATE.sub("***", text)[:200].strip().rstrip(".")
 
     def _problem(self, kind: type[NavpluginError], where: str, text: str) -> NavpluginError:
         return kind(f"{text}.", system="AIQ", where=where)
@@ -295,8 +341,3 @@ def _sentence(document: Any) -> str:
         if isinstance(said, str) and said.strip():
             return said
     return ""
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    text = response.headers.get("Retry-After", "").strip()
-    return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text) else None

@@ -14,7 +14,7 @@ from typing import Any
 from navplugin.core.errors import ProtocolError
 from navplugin.core.model import LoyaltyStatus, Persona, Wallet, WalletDiscount
 from navplugin.core.money import ZERO, parse_money
-from navplugin.core.ports import LoyaltyStore, Redemption
+from navplugin.core.ports import Lookup, LoyaltyStore, Redemption
 
 _MILLISECONDS_FROM = 10**11
 _CONTACT = ("contactID", "contact_id", "contactId", "universalID", "id")
@@ -24,6 +24,7 @@ _ROW_CONTACT = ("contactID", "contact_id", "contactId", "universalID")
 _ROW_DISCOUNT = ("discountID", "discount_id", "discountId", "discountTemplateID", "templateID")
 _ROW_REFERENCE = ("reference", "transactionID", "transaction_id", "transactionId", "posTransactionID", "orderID")
 _ROW_POINTS = ("points", "pointsDeduction", "pointsRedeemed")
+_ROW_AT = ("at", "ts", "timestamp", "time", "redeemedAt", "createdAt", "inserted")
 _ROW_REFUNDED = ("refunded", "isRefunded", "reversed", "cancelled")
 _REDEMPTION_ID = ("redemptionID", "redemptionId", "redemption_id", "id")
 
@@ -145,7 +146,7 @@ def listing_of(data: Any) -> tuple[Sequence[Any], int | None]:
 
 
 def rows_of_listing(rows: Iterable[Any]) -> tuple[Redemption, ...]:
-    """Every row, oldest first, with whatever it tells; for the audit."""
+    """Every row in the order given, with whatever it tells."""
     out = []
     for index, one in enumerate(rows):
         row, path = _object(one, f"data[{index}]"), f"data[{index}]"
@@ -163,25 +164,54 @@ def rows_of_listing(rows: Iterable[Any]) -> tuple[Redemption, ...]:
     return tuple(out)
 
 
-def find_in_listing(
-    rows: Iterable[Any], contact_id: str, discount_id: str, reference: str
-) -> tuple[Redemption, ...]:
-    """The live redemptions with our reference, oldest first. ProtocolError where a row may be ours but does not say so:
-    taking that for "none" would redeem twice."""
-    found, unclear = [], False
-    raw = list(rows)
+def find_in_listing(rows: Iterable[Any], contact_id: str, discount_id: str, reference: str) -> Lookup:
+    """What the listing holds under our reference, oldest first. contact_id: "" where the person is not known.
+
+    ProtocolError where nothing is ours and a row may be ours but does not say so: taking that for "none" would redeem
+    twice.
+    """
+    found: dict[str, list[Redemption]] = {"live": [], "refunded": [], "foreign": []}
+    unclear, shown, raw = False, False, _oldest_first(rows)
     for row, one in zip(raw, rows_of_listing(raw), strict=True):
-        foreign = one.contact_id and contact_id and one.contact_id != contact_id
-        if foreign or (one.discount_id and one.discount_id != discount_id) or one.refunded:
-            continue
+        shown = shown or bool(one.reference)
         same = one.reference.casefold() == reference.strip().casefold()
+        foreign = bool(one.contact_id and contact_id and one.contact_id != contact_id)
+        if one.discount_id and one.discount_id != discount_id.strip():
+            continue
         if same and one.discount_id:
-            found.append(replace(one, contact_id=one.contact_id or contact_id))
-        else:
+            if not foreign:
+                one = replace(one, contact_id=one.contact_id or contact_id)
+                found["refunded" if one.refunded else "live"].append(one)
+            elif not one.refunded:
+                found["foreign"].append(one)
+        elif not foreign and not one.refunded:
             unclear = unclear or same or all(row.get(name) is None for name in _ROW_REFERENCE)
-    if unclear and not found:
+    if unclear and not any(found.values()):
         raise _unusable("reference", "not shown for a redemption that may be ours; set redemption-lookup = blind")
-    return tuple(found)
+    return Lookup(**{name: tuple(ones) for name, ones in found.items()}, shows_references=shown)
+
+
+def without_repeats(rows: Iterable[Any]) -> list[Any]:
+    """The rows without those that came again: the same id, of which a redemption has one. Without an id none is left
+    out, for two redemptions may look alike."""
+    seen: set[str] = set()
+    kept = []
+    for row in rows:
+        number = redemption_id_of(row)
+        if not number or number not in seen:
+            kept.append(row)
+        seen.add(number)
+    return kept
+
+
+def _oldest_first(rows: Iterable[Any]) -> list[Any]:
+    """By their moment, where every row tells it as a number; else as AIQ lists them (assumed: oldest first)."""
+    raw = list(rows)
+    moments = [next((row[n] for n in _ROW_AT if row.get(n)), None) for row in raw if isinstance(row, dict)]
+    known = [Decimal(at) for at in moments if isinstance(at, int | Decimal)]
+    if len(known) < len(raw):
+        return raw
+    return [raw[index] for index in sorted(range(len(raw)), key=known.__getitem__)]
 
 
 def _is_refunded(row: Mapping[str, Any]) -> bool:

@@ -2,6 +2,9 @@
 
 AIQ publishes no limit; the defaults are those of aiq-api.md 2 (4 a second, 100 a minute, 1,800 an hour). Interactive
 calls come first: batch calls pass a second, smaller bucket too, so that they never use more than their share.
+
+The workers share the bucket, so its moments are those of the wall clock, which may be set. What then lies in the
+future is dropped: nobody waits for a clock, and never longer than LONGEST_HOLD_OFF at a time.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ log = logging.getLogger("navplugin.aiq")
 
 SHORTEST_WAIT = 0.02
 USUAL_HOLD_OFF = 1.0
+LONGEST_HOLD_OFF = 300.0
+"""Seconds; AIQ may ask for more, and is asked again after these."""
+_AHEAD = 5.0
+"""Seconds that a call may lie in the future: two workers read the clock and then wait for the file."""
 
 
 class Gate(Protocol):
@@ -34,7 +41,7 @@ class Gate(Protocol):
         ...
 
     def hold_off(self, seconds: float | None) -> None:
-        """AIQ asked for patience (429): no call of anybody for so many seconds."""
+        """AIQ asked for patience (429): no call of anybody for so many seconds, LONGEST_HOLD_OFF at most."""
         ...
 
 
@@ -52,7 +59,8 @@ class SharedGate:
     """The budget of one API key in a SQLite file. Where the file fails calls go through: a sale must not wait for it.
 
     per_second, per_minute, per_hour: calls of all workers together. batch_share: part of them, above 0 and at most 1,
-    that batch calls may use. wall: epoch seconds, the same for all workers. Methods may be called from any thread.
+    that batch calls may use. wall: epoch seconds, the same for all workers. monotonic: seconds by which a call measures
+    its own waiting. Methods may be called from any thread.
     """
 
     def __init__(
@@ -66,9 +74,11 @@ class SharedGate:
         batch_share: float = 0.5,
         batch: bool = False,
         wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._path, self._wall, self._pause, self._lock = path, wall, pause, threading.Lock()
+        self._path, self._wall, self._monotonic, self._pause = path, wall, monotonic, pause
+        self._lock = threading.Lock()
         name = hashlib.sha256(api_key.encode()).hexdigest()[:16]
         limits = ((per_second, Duration.SECOND), (per_minute, Duration.MINUTE), (per_hour, Duration.HOUR))
         shares = {"all": 1.0, "batch": batch_share} if batch else {"all": 1.0}
@@ -81,21 +91,21 @@ class SharedGate:
 
     def admit(self, left: float) -> None:
         """One token from each bucket; Busy when none will be free in time."""
-        until = self._wall() + left
+        until = self._monotonic() + left
         for table, rates in self._tables.items():
             while (wait := self._take(table, rates)) > 0:
-                if self._wall() + wait > until:
-                    raise Busy(
-                        "the calls that AIQ allows are used up for now.", system="AIQ", where="budget", retry_after=wait
-                    )
+                if self._monotonic() + wait > until:
+                    text = "the calls that AIQ allows are used up for now."
+                    raise Busy(text, system="AIQ", where="budget", retry_after=min(wait, LONGEST_HOLD_OFF))
                 self._pause(max(SHORTEST_WAIT, wait))
 
     def hold_off(self, seconds: float | None) -> None:
         """Kept in the file, so that every worker waits."""
-        until = self._wall() + (USUAL_HOLD_OFF if seconds is None else seconds)
+        now, asked = self._wall(), USUAL_HOLD_OFF if seconds is None else min(seconds, LONGEST_HOLD_OFF)
         with self._file() as connection:
             if connection is not None:
-                connection.execute(f"INSERT INTO {self._held} VALUES (?)", (until,))
+                connection.execute(f"DELETE FROM {self._held} WHERE until NOT BETWEEN ? AND ?", _span(now))
+                connection.execute(f"INSERT INTO {self._held} VALUES (?)", (now + asked,))
                 connection.execute("COMMIT")
 
     def _take(self, table: str, rates: list[Rate]) -> float:
@@ -104,9 +114,12 @@ class SharedGate:
             if connection is None:
                 return 0.0
             now = self._wall()
-            held = connection.execute(f"SELECT max(until) FROM {self._held}").fetchone()[0]
+            held = connection.execute(
+                f"SELECT max(until) FROM {self._held} WHERE until BETWEEN ? AND ?", _span(now)
+            ).fetchone()[0]
             if held is not None and held > now:
                 return float(held - now)
+            connection.execute(f"DELETE FROM '{table}' WHERE item_timestamp > ?", ((now + _AHEAD) * 1000,))
             bucket = SQLiteBucket(rates, connection, table)
             item = RateItem("call", int(now * 1000))
             if bucket.put(item):  # commits
@@ -141,6 +154,11 @@ class SharedGate:
             return None
         self._failed = False
         return connection
+
+
+def _span(now: float) -> tuple[float, float]:
+    """Where a moment may lie until which calls are held off. Further ahead: noted before the clock was set back."""
+    return now, now + LONGEST_HOLD_OFF
 
 
 def _binding(rates: list[Rate]) -> list[Rate]:

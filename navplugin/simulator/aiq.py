@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -31,6 +32,8 @@ DEFAULTS: dict[str, Any] = {
     "lookup_method": "both",  # or "GET", "POST"
     "envelope": True,  # False: data only, without success and code
     "listing_shows_reference": True,
+    "listing_drops_refunded": False,  # True: a redemption that was given back is no longer listed
+    "clock_skew": 0,  # seconds by which AIQ's clock is ahead: in every `at` and in the Date of its answers
     "transaction_id": "optional",  # or "required", "refused"
     "source_honoured": True,
     "pin": "wallet",  # or "contact-wallet", "off": which pair of PIN calls answers
@@ -62,6 +65,10 @@ class Aiq:
     def settings(self) -> Thing:
         """Switches as they are now: DEFAULTS, then what the server was started with, then `aiq.settings`."""
         return {**self._settings, **self._state.doc(SETTINGS, {})}
+
+    def now(self) -> datetime:
+        """The time by AIQ's own clock."""
+        return self._state.now() + timedelta(seconds=float(self.settings["clock_skew"]))
 
     def look_up(self, pii: str) -> Thing | None:
         """Whether this phone or e-mail is known, and a loyalty member; None when unknown."""
@@ -141,7 +148,7 @@ class Aiq:
             sent = pins.get(persona["contactID"], {}).get("sent", 0) + 1
             pins[persona["contactID"]] = {
                 "code": f"{(sum(map(ord, persona['contactID'])) * 7919 + sent * 613) % 9000 + 1000}", "tries": 0,
-                "sent": sent, "at": int(self._state.now().timestamp()),
+                "sent": sent, "at": self._at(),
             }  # fmt: skip
             self._state.set_doc(PINS, pins)
 
@@ -151,7 +158,7 @@ class Aiq:
             persona = self._find(phone=phone) if phone else self._find(email=email)
             pins: Thing = self._state.doc(PINS, {})
             pin = pins.get(persona["contactID"]) if persona else None
-            fresh = pin is not None and int(self._state.now().timestamp()) - pin["at"] <= PIN_SECONDS
+            fresh = pin is not None and self._at() - pin["at"] <= PIN_SECONDS
             right = pin is not None and fresh and pin["tries"] < PIN_TRIES and pin["code"] == code
             if pin is not None and not right:
                 pin["tries"] += 1
@@ -173,16 +180,18 @@ class Aiq:
             balance = self._move(contact_id, -cost, used=cost)
             record = {
                 "id": uuid.uuid4().hex, "contact_id": contact_id, "discount_id": discount_id, "points": cost,
-                "reference": reference, "at": int(self._state.now().timestamp()), "refunded": False,
+                "reference": reference, "at": self._at(), "refunded": False,
             }  # fmt: skip
             self._append("aiq.redemptions", record)
             return {"id": record["id"], "loyaltyPoints": balance}
 
     def redemptions(self, start: int, end: int) -> list[Thing]:
-        """Redemptions with start <= at <= end, oldest first; the reference only if the switch says so."""
-        hidden = set() if self.settings["listing_shows_reference"] else {"reference"}
+        """Redemptions with start <= at <= end, oldest first; reference and refunded ones as the switches say."""
+        settings = self.settings
+        hidden = set() if settings["listing_shows_reference"] else {"reference"}
         found: list[Thing] = self._state.doc("aiq.redemptions", [])
-        return [{k: v for k, v in one.items() if k not in hidden} for one in found if start <= one["at"] <= end]
+        shown = [one for one in found if not (one["refunded"] and settings["listing_drops_refunded"])]
+        return [{k: v for k, v in one.items() if k not in hidden} for one in shown if start <= one["at"] <= end]
 
     def adjust(self, contact_id: str, body: Mapping[str, Any]) -> Thing:
         """Add points, or take them with a negative value. Sent twice, it adjusts twice."""
@@ -193,7 +202,7 @@ class Aiq:
             balance = self._move(contact_id, number(value), used=Decimal(0))
             record = {
                 "contact_id": contact_id, "value": number(value), "note": str(body.get("note") or ""),
-                "reference": str(body.get("cmpID") or ""), "at": int(self._state.now().timestamp()),
+                "reference": str(body.get("cmpID") or ""), "at": self._at(),
             }  # fmt: skip
             self._append("aiq.adjustments", record)
             return {"loyaltyPoints": balance}
@@ -215,7 +224,7 @@ class Aiq:
 
     def feed(self, kind: str, body: Any) -> None:
         """Take sales, members or items. They are kept, and give no points before AIQ has worked on them."""
-        at = int(self._state.now().timestamp())
+        at = self._at()
         with self._state.transaction():
             for one in body if isinstance(body, list) else [body]:
                 self._append("aiq.feeds", {"kind": kind, "body": one, "at": at})
@@ -223,7 +232,7 @@ class Aiq:
     def _accrue(self) -> None:
         """A point for each unit of a sale that was fed a day ago, once for each `pos_id`: how much is ours, how late is
         AIQ's (aiq-api.md 10.2)."""
-        due = int(self._state.now().timestamp()) - ACCRUAL_SECONDS
+        due = self._at() - ACCRUAL_SECONDS
         with self._state.transaction():
             feeds: list[Thing] = self._state.doc("aiq.feeds", [])
             done: list[str] = self._state.doc(ACCRUED, [])
@@ -241,6 +250,9 @@ class Aiq:
             self._state.set_doc(ACCRUED, done)
 
     # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _at(self) -> int:
+        return int(self.now().timestamp())
 
     def _join(self, persona: Thing, body: Mapping[str, Any], phone: str, email: str) -> None:
         wanted = bool(body.get("loyalty"))
@@ -267,7 +279,7 @@ class Aiq:
         if self._spent(template, persona["contactID"]):
             raise AiqError(409, "This discount was redeemed before")
         expiration = int(template.get("expiration") or 0)
-        if template.get("available") is False or 0 < expiration < self._state.now().timestamp():
+        if template.get("available") is False or 0 < expiration < self.now().timestamp():
             raise AiqError(400, "This discount is not available")
         if number(persona.get("points", 0)) < number(template.get("pointsDeduction", 0)):
             raise AiqError(400, "Not enough points")

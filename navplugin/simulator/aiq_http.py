@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -72,6 +73,10 @@ class AiqFace:
             return _refusal(400, "The body is not valid JSON")
         body = {"success": True, "code": 200, "data": data} if settings["envelope"] else {"data": data}
         return answer_json(200, body)
+
+    def dated(self, answer: Answer) -> Answer:
+        """The answer with AIQ's own time as its Date."""
+        return replace(answer, headers={**answer.headers, "date": format_datetime(self.aiq.now(), usegmt=True)})
 
     def _too_many(self, limit: int) -> bool:
         """Whether this second has had its calls, this one among them."""

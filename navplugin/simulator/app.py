@@ -86,7 +86,7 @@ def build_app(state: State, *, settings: Settings | None = None, faults: Faults 
 
     def on_aiq(call: Call) -> Answer:
         aiq.record(call)
-        return faults.run(aiq.name(call), aiq.answer, call)
+        return aiq.dated(faults.run(aiq.name(call), aiq.answer, call))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -211,14 +211,14 @@ class _Face:
 
 
 class _Dated:
-    """Puts the simulated time into every answer as the servers' Date."""
+    """Puts the simulated time into every answer as the servers' Date; a server with a clock of its own has put its."""
 
     def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
         self._app, self._now = app, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def dated(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and all(name != b"date" for name, _ in message["headers"]):
                 date = format_datetime(self._now(), usegmt=True).encode()
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)

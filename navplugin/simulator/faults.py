@@ -13,6 +13,7 @@ A fault is a JSON object. `call`: the whole name of the call or the front part o
 | slow | yes, after the wait | the answer, after `seconds` |
 | 400 to 599 | no; with `effect`, yes | this status, after `seconds` |
 | html | no | status 200, or `status`, and a page, as from a proxy |
+| body | no; with `effect`, yes | status 200, or `status`, and the JSON of `body` |
 | half | yes | the first half of the JSON or XML text, as if it were all |
 | torn | yes | the first half of the body, then the connection ends |
 | stale | a read of NAV | the rows as they were when the fault was ordered |
@@ -23,9 +24,10 @@ A fault is a JSON object. `call`: the whole name of the call or the front part o
 | skip | calls that pass first | 0 |
 | seconds | the wait, at most 600 | 0 |
 | retry_after | the header Retry-After, seconds | none |
-| effect | true: a status comes although the write took place (408) | false |
+| effect | true: a status (408) or a `body` comes although the write took place | false |
 | code, message | the error body of NAV | by the status |
-| status | of `html` | 200 |
+| status | of `html` and `body` | 200 |
+| body | of `body`: an object, such as `{"errors": [{"message": "Not enough points"}]}` | must be there |
 | key | of `stale`: the one row, as a list in key order, whose writer has not committed yet | all rows |
 
 `stale` with a key is the late commit: write the row, let later rows be read, and it turns up with its older change
@@ -47,9 +49,9 @@ from navplugin.simulator.soap_fault import is_soap, refuse
 from navplugin.simulator.state import State, Tables
 
 DOC = "faults"
-KINDS = ("before", "after", "late", "slow", "html", "half", "torn", "stale")
+KINDS = ("before", "after", "late", "slow", "html", "body", "half", "torn", "stale")
 _NUMBERS = {"times": 1, "skip": 0, "seconds": 0, "retry_after": 0}
-_MORE = {"effect": bool, "code": str, "message": str, "status": int, "key": list}
+_MORE = {"effect": bool, "code": str, "message": str, "status": int, "key": list, "body": dict}
 _CODES = {
     401: "Authentication_InvalidCredentials", 404: "BadRequest_ResourceNotFound", 405: "BadRequest_MethodNotAllowed",
     409: "Request_EntityChanged", 501: "BadRequest_MethodNotImplemented",
@@ -131,6 +133,10 @@ class Faults:
             case "html":
                 page = b"<html><body><h1>Please sign in to the network</h1></body></html>"
                 return Answer(fault.get("status", 200), page, {"content-type": "text/html; charset=utf-8"})
+            case "body":
+                if fault.get("effect"):
+                    handler(call)
+                return answer_json(fault.get("status", 200), fault["body"])
             case "torn":
                 return replace(handler(call), cut=True)
             case "half":
@@ -190,6 +196,8 @@ def _checked_more(fault: Mapping[str, Any]) -> dict[str, Any]:
             more[name] = value = int(value)
         if not isinstance(value, _MORE[name]):
             raise BadFault(f"'{name}' of a fault is {_MORE[name].__name__}, not '{value}'.")
+    if ("body" in more) != (fault["fault"] == "body"):
+        raise BadFault("'body' is a part of the fault 'body', which cannot do without it.")
     if not 200 <= more.get("status", 200) <= 599:
         raise BadFault("'status' is from 200 to 599.")
     return more

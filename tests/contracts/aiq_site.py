@@ -65,8 +65,8 @@ def state(running: tuple[State, Server]) -> State:
 
 
 def provider(server: Server, state: State, **settings: Any) -> AiqProvider:
-    settings = {"deadline": 10.0, "pause": lambda _: None, **settings}
-    return AiqProvider(server.url, "1234", "demo-key", clock=StateClock(state), **settings)
+    settings = {"deadline": 10.0, "pause": lambda _: None, "clock": StateClock(state), **settings}
+    return AiqProvider(server.url, "1234", "demo-key", **settings)
 
 
 @pytest.fixture

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from navplugin.core.errors import Busy
+from navplugin.loyalty.aiq_http import AiqHttp
 from navplugin.loyalty.rate import SharedGate
+from tests.unit.test_nav_http import Script, reply, script
+
+__all__ = ["script"]
 
 KEY = "k3y-of-the-account"
 
 
 class Wall:
-    """Scripted seconds; a pause moves them."""
+    """Scripted seconds; a pause moves them. passed: those of the monotonic clock."""
 
     def __init__(self) -> None:
-        self.now = 1_000_000.0
+        self.now, self.passed = 1_000_000.0, 0.0
         self.waited: list[float] = []
 
     def __call__(self) -> float:
@@ -27,6 +34,10 @@ class Wall:
     def pause(self, seconds: float) -> None:
         self.waited.append(seconds)
         self.now += seconds
+        self.passed += seconds
+
+    def monotonic(self) -> float:
+        return self.passed
 
 
 @pytest.fixture
@@ -37,7 +48,8 @@ def wall() -> Wall:
 @pytest.fixture
 def gate(tmp_path: Path, wall: Wall) -> Callable[..., SharedGate]:
     def make(key: str = KEY, **settings: object) -> SharedGate:
-        return SharedGate(tmp_path / "rate.db", key, wall=wall, pause=wall.pause, **settings)  # type: ignore[arg-type]
+        clocks: dict[str, Any] = {"wall": wall, "monotonic": wall.monotonic, "pause": wall.pause}
+        return SharedGate(tmp_path / "rate.db", key, **{**clocks, **settings})
 
     return make
 
@@ -88,7 +100,7 @@ def test_a_call_that_would_wait_too_long_is_not_sent_and_says_when(gate: Callabl
     admitted(one)
     with pytest.raises(Busy) as caught:
         one.admit(4)
-    assert (caught.value.retry_after or 0) > 3000
+    assert caught.value.retry_after == 300
     assert wall.waited == []
 
 
@@ -112,6 +124,101 @@ def test_when_aiq_asks_for_patience_every_worker_waits(gate: Callable[..., Share
     assert caught.value.retry_after == pytest.approx(30)
     wall.now += 30.1
     second.admit(4)
+
+
+def test_a_day_of_patience_is_five_minutes_also_after_a_restart(gate: Callable[..., SharedGate], wall: Wall) -> None:
+    gate().hold_off(86_400)
+    with pytest.raises(Busy) as caught:
+        gate().admit(4)
+    assert caught.value.retry_after == pytest.approx(300)
+    wall.now += 300.1
+    gate().admit(0)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_holds_nobody_off(gate: Callable[..., SharedGate], wall: Wall, hours: int) -> None:
+    one = gate(per_second=1000, per_minute=1000, per_hour=10)
+    assert admitted(one) == 10
+    one.hold_off(300)
+    wall.now += hours * 3601
+    assert admitted(one) == 10, "neither the patience nor the calls of the other time count"
+    one.hold_off(7)
+    with pytest.raises(Busy) as caught:
+        gate().admit(4)
+    assert caught.value.retry_after == pytest.approx(7)
+
+
+def test_calls_of_a_worker_whose_clock_was_read_a_moment_later_count(
+    gate: Callable[..., SharedGate], wall: Wall
+) -> None:
+    one = gate()
+    wall.now += 4
+    assert admitted(one) == 4
+    wall.now -= 4
+    assert admitted(gate()) == 0
+
+
+def test_patience_that_is_over_is_forgotten(gate: Callable[..., SharedGate], wall: Wall, tmp_path: Path) -> None:
+    for _ in range(5):
+        gate().hold_off(1)
+        wall.now += 2
+    with closing(sqlite3.connect(tmp_path / "rate.db")) as file:
+        (table,) = file.execute("SELECT name FROM sqlite_master WHERE name LIKE 'held%'").fetchone()
+        assert file.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+
+
+def test_a_call_waits_no_longer_than_it_may_whatever_the_clock_does(
+    gate: Callable[..., SharedGate], wall: Wall
+) -> None:
+    """Each wait ends with a clock that was set back a little, so there is always a little more to wait."""
+
+    def pause(seconds: float) -> None:
+        assert len(wall.waited) < 100, "it waits without end"
+        wall.pause(seconds)
+        wall.now -= seconds
+
+    one = gate(pause=pause)
+    one.hold_off(1.5)
+    with pytest.raises(Busy):
+        one.admit(4)
+    assert sum(wall.waited) <= 4
+
+
+@pytest.mark.parametrize("answer", [
+    reply(429, {"success": False}, Retry_After="7"), reply(200, {"success": False, "code": 429}, Retry_After="7"),
+])  # fmt: skip
+@pytest.mark.parametrize("write", [True, False])
+def test_a_429_holds_off_every_worker(
+    gate: Callable[..., SharedGate], script: Script, wall: Wall, answer: bytes, write: bool
+) -> None:
+    def ask() -> None:
+        http = AiqHttp(script.url, KEY, gate=gate(), deadline=5, pause=wall.pause)
+        http.write("PUT", "/x", "redemption") if write else http.read("GET", "/x", "wallet")
+
+    script.answers = [answer, reply(200, {"success": True})]
+    for _ in range(2):
+        with pytest.raises(Busy) as caught:
+            ask()
+        assert (len(script.sent), caught.value.retry_after) == (1, pytest.approx(7))
+    wall.now += 7.1
+    ask()
+    assert len(script.sent) == 2
+
+
+@pytest.mark.parametrize("asked", ["86400", "9" * 30, "301.5"])
+def test_a_day_that_aiq_asks_for_is_cut_and_said_once(
+    gate: Callable[..., SharedGate], script: Script, wall: Wall, caplog: pytest.LogCaptureFixture, asked: str
+) -> None:
+    script.answers = [reply(429, {"success": False}, Retry_After=asked), reply(503, {}, Retry_After=asked)]
+    http = AiqHttp(script.url, KEY, gate=gate())
+    for _ in range(2):
+        with pytest.raises(Busy) as caught:
+            http.read("GET", "/x", "wallet")
+        assert caught.value.retry_after == 300
+        wall.now += 300.1
+    assert [r.getMessage() for r in caplog.records if "Retry-After" in r.getMessage()] == [
+        f"AIQ asks for {asked} s of patience (Retry-After); it is asked again after 300 s"
+    ]
 
 
 def test_a_budget_that_cannot_be_kept_stops_no_sale(

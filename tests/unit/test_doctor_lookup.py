@@ -73,6 +73,25 @@ def test_redemptions_that_are_all_listed_prove_it(state: State, tmp_path: Path, 
     assert len(state.doc("aiq.redemptions")) == 4
 
 
+def test_one_that_was_given_back_since_is_listed_too(
+    state: State, tmp_path: Path, redeem: Callable[..., None]
+) -> None:
+    redeem("R1")
+    state.set_doc("aiq.redemptions", [{**one, "refunded": True} for one in state.doc("aiq.redemptions")])
+    assert verdict(state, tmp_path).grade == "ok"
+    state.set_doc("aiq.settings", {**state.doc("aiq.settings"), "listing_drops_refunded": True})
+    assert verdict(state, tmp_path).grade == "error"
+
+
+@pytest.mark.parametrize("hours", [-72, -1, 1, 72])
+def test_a_wrong_clock_of_aiq_disproves_nothing(
+    state: State, tmp_path: Path, redeem: Callable[..., None], hours: int
+) -> None:
+    state.set_doc("aiq.settings", {**state.doc("aiq.settings"), "clock_skew": hours * 3600})
+    redeem("R1")
+    assert verdict(state, tmp_path).grade == "ok"
+
+
 def test_one_that_is_not_listed_disproves_it(state: State, tmp_path: Path, redeem: Callable[..., None]) -> None:
     redeem("R1", sent_as="another")
     redeem("R2")

@@ -162,6 +162,25 @@ def test_the_listing_hides_the_reference_when_switched_so(ask: Ask, state: State
     assert "reference" not in data(ask("GET", "/api/v1.1/redemptions/1234/0/99999999999"))[0]
 
 
+def test_the_listing_drops_what_was_given_back_when_switched_so(ask: Ask, state: State) -> None:
+    switch(state, refund=True)
+    ask("PUT", address(ask) + "/R1")
+    ask("PUT", "/api/v1.1/discount/refund/1234/77/c1/R1")
+    assert len(data(ask("GET", "/api/v1.1/redemptions/1234/0/99999999999"))) == 1
+    switch(state, listing_drops_refunded=True)
+    assert data(ask("GET", "/api/v1.1/redemptions/1234/0/99999999999")) is None
+
+
+def test_aiq_has_a_clock_of_its_own(ask: Ask, state: State) -> None:
+    switch(state, clock_skew=7200)
+    before = int(state.now().timestamp()) + 7200
+    ask("PUT", address(ask) + "/R1")
+    ask("PUT", "/api/v1.1/adjust/loyaltyPoints/1234/c1", {"value": 1})
+    noted = [state.doc(name)[0]["at"] for name in ("aiq.redemptions", "aiq.adjustments")]
+    assert all(before <= at <= before + 60 for at in noted)
+    assert len(data(ask("GET", f"/api/v1.1/redemptions/1234/{before}/{before + 60}"))) == 1
+
+
 def test_a_single_use_discount_is_redeemed_once_and_leaves_the_wallet(ask: Ask) -> None:
     url = address(ask)
     assert ask("PUT", url + "/R1").status == 200

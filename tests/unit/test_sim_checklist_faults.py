@@ -126,6 +126,22 @@ def test_every_call_can_get_every_status(http: Http, state: State, made: Made) -
 
 
 @pytest.mark.parametrize("made", CALLS, ids=lambda made: made.name)
+def test_every_call_can_be_answered_with_any_object_with_and_without_its_effect(
+    http: Http, state: State, made: Made
+) -> None:
+    body = {"errors": [{"message": "no"}], "left": 0.25}
+    for effect in (False, True):
+        fresh(http)
+        before = content(state)
+        http.post("/_sim/faults", {"call": made.name, "fault": "body", "body": body, "effect": effect})
+        answer = made.send(http)
+        assert (answer.status_code, answer.json()) == (200, body)
+        assert (content(state) != before) is (made.writes and effect)
+    http.post("/_sim/faults", {"call": made.name, "fault": "body", "body": {}, "status": 202})
+    assert made.send(http).status_code == 202
+
+
+@pytest.mark.parametrize("made", CALLS, ids=lambda made: made.name)
 def test_every_call_can_get_a_page_of_a_proxy_or_half_its_answer(http: Http, state: State, made: Made) -> None:
     fresh(http)
     before = content(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,20 @@ def test_a_status_fault_answers_in_the_words_of_its_system(server: Server, http:
     assert (busy.status_code, busy.headers["retry-after"], busy.json()["code"]) == (429, "7", 429)
 
 
+@pytest.mark.parametrize("fault", ["", "503", "html", "torn"])
+def test_aiqs_date_is_that_of_its_own_clock_and_navs_is_not(
+    server: Server, state: State, http: requests.Session, fault: str
+) -> None:
+    state.set_doc("aiq.settings", {"clock_skew": -86_400})
+    if fault:
+        server.faults.add({"call": "aiq", "fault": fault})
+    for url, ahead in ((f"{server.url}/api/v1.1/stores/1234", -1), (nav(server), 0)):
+        with http.get(url, timeout=30, headers={"x-apikey": "demo-key"}, stream=True) as answer:
+            (said,) = answer.raw.headers.getlist("date")
+        off = parsedate_to_datetime(said) - state.now() - timedelta(days=ahead)
+        assert abs(off) < timedelta(seconds=60)
+
+
 def test_a_page_of_a_proxy_and_half_an_answer(server: Server, state: State, http: requests.Session) -> None:
     server.faults.add({"call": "nav.POST", "fault": "html"})
     page = http.post(nav(server), json=PROMPT, timeout=30)
@@ -178,6 +193,9 @@ def test_a_fault_fits_whole_names_only(server: Server, http: requests.Session) -
         ({"call": "nav", "fault": "slow", "seconds": "long"}, "must be a number"),
         ({"call": "nav", "fault": "slow", "seconds": 1e9}, "at most"),
         ({"call": "nav", "fault": "503", "when": "now"}, "not a part of a fault"),
+        ({"call": "aiq.redeem", "fault": "body"}, "cannot do without"),
+        ({"call": "aiq.redeem", "fault": "body", "body": "no"}, "is dict, not 'no'"),
+        ({"call": "aiq.redeem", "fault": "html", "body": {}}, "a part of the fault 'body'"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_with_a_reason(state: State, server: Server, fault: Any, why) -> None:
