@@ -142,11 +142,13 @@ def is_given_back(returned: str, policy: Policy) -> bool:
 
 
 def next_move(
-    claim: Claim, view: View, policy: Policy, now: datetime, rules: frozenset[str] = SAFETY, *, waited: float = 0.0
-) -> Move:
+    claim: Claim, view: View, policy: Policy, now: datetime, rules: frozenset[str] = SAFETY, *, waited: float = 0.0,
+    looked: float = 0.0,
+) -> Move:  # fmt: skip
     """The first row of design.md 6 that fits.
 
-    waited: seconds, by a clock of this process that never steps, since it first knew of the call that is `sent`.
+    waited, looked: seconds, by a clock of this process that never steps, since it first knew of the call that is
+    `sent`, and since it first looked for signs of it.
     What has ended moves only when the sale is voided or returned: SETTLED gives its points back, OWED owes no more.
     """
     goal = goal_of(claim, view, policy, now, rules)
@@ -168,14 +170,14 @@ def next_move(
     if goal is Goal.TAKE and policy.redeem_at != "select" and view.is_open and not view.line:  # 5
         return Move.PUT_LINE
     if claim.points is Points.SENT or (claim.doubtful and "doubt" in rules):  # 6
-        return _find_out(claim, view, goal, policy, waited, rules)
+        return _find_out(claim, view, goal, policy, rules, waited=waited, looked=looked)
     if goal is Goal.GIVE:  # 7
         return _give(claim, policy)
     return _take(claim, view, policy)
 
 
 def _find_out(
-    claim: Claim, view: View, goal: Goal, policy: Policy, waited: float, rules: frozenset[str]
+    claim: Claim, view: View, goal: Goal, policy: Policy, rules: frozenset[str], *, waited: float, looked: float
 ) -> Move:
     sent = claim.points is Points.SENT
     if not sent and said_by_nav(claim, view.grant) not in (None, claim.points):
@@ -187,7 +189,7 @@ def _find_out(
     if not _can_look(claim, policy) and "adjust-once" in rules:
         # The answer may still come to whoever sent the call, also to a worker that was followed.
         return Move.SUSPECT if not sent or waited >= policy.grace.total_seconds() else Move.NOTHING
-    return Move.SUSPECT if waited > policy.unknown_max.total_seconds() else Move.LOOK
+    return Move.SUSPECT if looked > policy.unknown_max.total_seconds() else Move.LOOK
 
 
 def _can_look(claim: Claim, policy: Policy) -> bool:

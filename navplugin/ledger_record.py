@@ -52,6 +52,10 @@ class Ledger(Protocol):
         """Whether it has a claim with this key."""
         ...
 
+    def other_companies(self) -> tuple[str, ...]:
+        """The companies that it was written for, but for this one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -143,6 +147,11 @@ class LedgerRecord:
             )
         if there.take_over_no > max(mine.take_over_no(), 1) or there.step > mine.step():
             behind = there.step - mine.step()
+            if not mine.take_over_no() and (others := mine.other_companies()):
+                return (
+                    f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if the company was "
+                    f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
+                )
             known = f"NAV knows {behind} moves of points that it does not" if behind > 0 else "it was taken over since"
             return (
                 f"this ledger is an older copy for {company}: {known}. Put the newest one back, "

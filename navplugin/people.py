@@ -59,6 +59,8 @@ class People:
         self._members: dict[str, tuple[datetime, Member | None]] = {}
         self._wallets: dict[str, tuple[datetime, Wallet | None]] = {}
         self._mapped: dict[str, tuple[str, Decimal]] = {}
+        self._wallet_ids: dict[str, str] = {}
+        """Member card -> AIQ's id on the wallets that were accepted."""
         self._lost_at: datetime | None = None
         self._paused_until: datetime | None = None
 
@@ -84,7 +86,36 @@ class People:
         if want_wallet:
             wallet, known = self._wallet(member_card_no, contact, timedelta(0) if past_cache else fresh)
         persona = self._persona(member_card_no, contact, wallet, known, past_cache)
+        if wallet is not None and not self._is_expected(member_card_no, wallet, persona):
+            wallet, known = self._ask_again(member_card_no, contact, wallet, persona)
         return Answer(member, contact, persona, wallet, known)
+
+    def _is_expected(self, card: str, wallet: Wallet, persona: Persona | None) -> bool:
+        """Whether the wallet belongs to whom it did before, or to whom the look-up found."""
+        known = self._wallet_ids.get(card) or (persona.contact_id if persona else "")
+        if known and wallet.contact_id and wallet.contact_id != known:
+            return False
+        self._wallet_ids[card] = wallet.contact_id
+        return True
+
+    def _ask_again(
+        self, card: str, contact: Contact, wallet: Wallet, persona: Persona | None
+    ) -> tuple[Wallet | None, bool]:
+        """The wallet of somebody else: an error of AIQ's, or another person by now (a new phone, two personas that were
+        merged). What AIQ says twice is believed; that look-up and wallet use the same ids is not documented."""
+        self.forget_wallet(card)
+        try:
+            second = self._fetch(contact)
+        except NavpluginError as problem:
+            self._lost(problem)
+            return None, False
+        known = self._wallet_ids.get(card) or (persona.contact_id if persona else "")
+        if second is None or second.contact_id not in (wallet.contact_id, known):
+            log.error("AIQ's wallets of one member belong to different people; it is asked again later")
+            return None, False
+        self._wallet_ids[card] = second.contact_id
+        self._keep(card, second)
+        return second, True
 
     def read_wallet(self, member_card_no: str) -> Wallet | None:
         """The wallet straight from AIQ, for the money machine; raises what the adapter raises."""

@@ -86,6 +86,8 @@ def _keep_up(snapshot: Snapshot, grant: Grant, want: Want | None, claim: Claim |
     elif want is not None and _may_be_granted_again(snapshot, grant, claim):
         fresh = {**want.initial, **want.fields, "Points": "", "Redemption_ID": "", "Reason": ""}
         fields = differing(fresh, row.fields)
+    elif claim is not None and claim.doubtful:
+        return None  # what NAV's row says of the points is evidence until the claim has been looked up
     elif claim is not None and grant.status is not GrantStatus.GRANTED and grant.member_ref == claim.member_card_no:
         fields = differing(claim_fields(claim), row.fields)
     return Effect(Op.UPDATE, GRANTS, key, fields, grant.etag) if fields else None

@@ -63,7 +63,8 @@ class Cashbox:
         self.ledger, self.clock, self.policies, self.rules = ledger, clock, policies, rules
         self.teller = Teller(ledger, loyalty, clock, record, rules)
         self._unsure_since: dict[tuple[str, int], float] = {}
-        """Claim key and attempt -> when this process first knew that the outcome is not known."""
+        self._looked_since: dict[tuple[str, int], float] = {}
+        """Claim key and attempt -> when this process first knew that the outcome is not known, and first looked."""
 
     def settle(
         self, situation: Situation, decision: Decision, purse_of: PurseOf, *, returned: str = ""
@@ -177,7 +178,8 @@ class Cashbox:
             if view.since is None and claim.missing_since is not None:
                 view = replace(view, since=claim.missing_since)
             waited = self._waited(claim)
-            move = next_move(claim, view, policy, now, self.rules, waited=waited)
+            looked = self.clock.monotonic() - self._looked_since.get(_attempt(claim), self.clock.monotonic())
+            move = next_move(claim, view, policy, now, self.rules, waited=waited, looked=looked)
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break
             if move is Move.REMOVE_LINE:
@@ -198,9 +200,10 @@ class Cashbox:
     def _waited(self, claim: Claim) -> float:
         """Seconds since this process first knew that it does not know what became of the claim's points. Never by a
         clock of another process: it may be wrong, and it may have stalled."""
-        mine = (claim.key, claim.attempt)
+        mine = _attempt(claim)
         if claim.points is not Points.SENT and not claim.doubtful:
             self._unsure_since.pop(mine, None)
+            self._looked_since.pop(mine, None)
             return 0.0
         now = self.clock.monotonic()
         return now - self._unsure_since.setdefault(mine, now)
@@ -255,6 +258,7 @@ class Cashbox:
         if move is Move.REDEEM:
             return self.teller.redeem(claim, purse, posted=view.state is SaleState.POSTED)
         if move is Move.LOOK:
+            self._looked_since.setdefault(_attempt(claim), self.clock.monotonic())
             return self.teller.look(claim, purse, event_at, past=past)
         if move is Move.BELIEVE_NAV:
             return self.teller.believe_nav(claim, view.grant, policy)
@@ -278,6 +282,10 @@ class Cashbox:
         if after.needs_person:
             self.teller.tell_person(claim, end, reason)
         return after
+
+
+def _attempt(claim: Claim) -> tuple[str, int]:
+    return claim.key, claim.attempt
 
 
 def _has_strays(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:

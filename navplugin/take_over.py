@@ -23,13 +23,15 @@ class DoubtingLedger(Ledger, Protocol):
         ...
 
 
-def take_over(record: LedgerRecord, reader: JournalReader, ledger: DoubtingLedger, clock: Clock) -> int:
+def take_over(
+    record: LedgerRecord, row: StagedRow | None, reader: JournalReader, ledger: DoubtingLedger, clock: Clock
+) -> int:
     """Take the company over; how many claims are in doubt. Every sale that NAV holds is read again from the first.
 
+    row: NAV's, as it was judged; where it has changed since, NotInCharge.
+
     The doubt is written before NAV is: a death between the two leaves a ledger that looks too often, never too seldom.
-    NotInCharge where somebody else was faster.
     """
-    row = record.read()
     there = readable(row)
     sales = [(sale.receipt_no, sale.sale_guid) for sale in reader.read_changed_sales(0)]
     doubted = ledger.doubt(sales, clock.now())

@@ -162,7 +162,8 @@ class Worker:
         """Sales on which one member uses points one after the other, in the order of NAV's marks, and so of posting:
         served at once, each could be promised the same points. Who waited in the last round comes first in this one."""
         waited, self._waited = self._waited, set()
-        for snapshot in sorted(snapshots, key=lambda s: s.sale.receipt_no not in waited):
+        # Returns before all: what they take back must not be taken first.
+        for snapshot in sorted(snapshots, key=lambda s: (not s.is_return, s.sale.receipt_no not in waited)):
             receipt, card = snapshot.sale.receipt_no, snapshot.sale.member_card_no if _uses_points(snapshot) else ""
             if card and card in self._served.values():
                 self._waited.add(receipt)
@@ -245,6 +246,8 @@ class Worker:
         if sale.state is SaleState.POSTED and snapshot.posted is None:
             return True, 0  # the transaction is not readable yet: rows commit out of order
         self._open_sales.see(sale)
+        if sale.state in (SaleState.POSTED, SaleState.VOIDED):
+            self._again |= self.returns.note(snapshot, store)
         self.ledger.learn_cards((sale.member_card_no, *(g.member_ref for g in snapshot.grants)))
         actions = [a for a in snapshot.actions if a.status in ("New", "Taken")]
         answer, joining = self._ask(snapshot, store, actions)
@@ -264,8 +267,6 @@ class Worker:
         if answer.wallet_known and done == len(effects):
             self._open_sales.renewed(sale.receipt_no)
         self._remember(situation, decision)
-        if sale.state in (SaleState.POSTED, SaleState.VOIDED):
-            self._again |= self.returns.note(snapshot, store)
         aiq_due = sale.state.is_open and bool(sale.member_card_no) and answer.persona is None
         return due or joining or aiq_due or done != len(effects), done
 

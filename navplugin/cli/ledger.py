@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from navplugin.cli.ledger_audit import audit
+from navplugin.cli.ledger_take_over import backup
+from navplugin.cli.ledger_take_over import command as take_over
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_table, fail, out
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, End, Points
@@ -47,6 +49,8 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("resolve")(resolve)
     group.command("audit")(audit)
+    group.command("take-over")(take_over)
+    group.command("backup")(backup)
     app.add_typer(group, name="ledger")
 
 

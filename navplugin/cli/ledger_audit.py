@@ -15,7 +15,7 @@ from navplugin.audit import Books, Finding, absorbed
 from navplugin.audit import audit as audit_books
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_problems, emit_table, err, fail, out
 from navplugin.core.errors import NavpluginError, ProtocolError, Refused
-from navplugin.core.model import Claim, PostedSale, Sale, SaleState, Snapshot
+from navplugin.core.model import Claim, Persona, PostedSale, Sale, SaleState, Snapshot
 from navplugin.core.ports import JournalReader, LoyaltyProvider, Redemption
 from navplugin.core.problems import has_errors
 from navplugin.ledger import SqlLedger
@@ -85,7 +85,7 @@ def read_books(site: Site, ledger: SqlLedger, days: int) -> tuple[Books, str]:
         offers=reader.read_offers(),
         mapped=frozenset(d.coupon_code for d in ledger.mapped()),
         redemptions=redemptions,
-        contacts={card: person.contact_id for card, person in people.items() if person},
+        contacts=_contacts(ledger, claims, people),
         return_lines=lines,
         policies=policies(site.profile),
         changed_at=ledger.changed_at(),
@@ -174,6 +174,16 @@ def _amounts(ledger: SqlLedger, site: Site, claims: Sequence[Claim]) -> list[Fin
             precision = site.profile.store_settings(store).currency_precision
             found += [Finding("amount", figure.receipt_no, figure.coupon_code, t) for t in compare([figure], precision)]
     return found
+
+
+def _contacts(
+    ledger: SqlLedger, claims: Sequence[Claim], people: Mapping[str, Persona | None]
+) -> Mapping[str, str]:
+    """AIQ's ids by claim key where one is pinned, and by member card; none where the ledger keeps hashes of them."""
+    if ledger.hides_people:
+        return {}
+    pinned = {c.key: c.contact_id for c in claims if c.contact_id}
+    return pinned | {card: person.contact_id for card, person in people.items() if person}
 
 
 def _tell(findings: list[Finding], books: Books, unread: str, form: Format) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,13 +13,37 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, create_engine, event, exists, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    create_engine,
+    delete,
+    event,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from navplugin.core.errors import LedgerBusy, LedgerUnusable, NavpluginError
 from navplugin.ledger.network import on_network
-from navplugin.ledger.schema import LEDGER_ID, META, VERSION, WATCH, is_empty, migrate, read_version
+from navplugin.ledger.schema import (
+    CLAIM,
+    CLAIM_JOURNAL,
+    LEDGER_ID,
+    META,
+    METADATA,
+    SIGNUP,
+    VERSION,
+    WATCH,
+    is_empty,
+    migrate,
+    read_version,
+)
 
 MEMORY = Path(":memory:")
 BUSY_SECONDS = 5.0
@@ -92,6 +117,19 @@ class LedgerFile:
             migrate(connection)
             self.ledger_id = str(connection.execute(select(META.c.value).where(META.c.name == LEDGER_ID)).scalar())
 
+    def copy_to(self, target: Path) -> None:
+        """A whole copy, while others may write. LedgerUnusable when it cannot be made."""
+        if target.exists():
+            raise LedgerUnusable(f"{target} is there already; name a new file", system="ledger")
+        try:
+            copy = sqlite3.connect(target)
+            try:
+                self._connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+            finally:
+                copy.close()
+        except (sqlite3.Error, OSError) as problem:
+            raise LedgerUnusable(f"{target} cannot be written: {problem}", system="ledger") from problem
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -162,6 +200,27 @@ class LedgerFile:
         """The number of the take-over by which this ledger is in charge of the company; 0: it never was."""
         with self._read() as connection:
             return int(connection.execute(select(WATCH.c.take_over_no).where(self._mine())).scalar() or 0)
+
+    def other_companies(self) -> tuple[str, ...]:
+        """The companies that this ledger was written for, but for this one."""
+        with self._read() as connection:
+            return tuple(connection.execute(select(WATCH.c.company).where(~self._mine())).scalars())
+
+    def rename_company(self, before: str) -> int:
+        """NAV gave the company `before` the name that this ledger is used under now: its rows follow. How many claims
+        there were. The keys of claims and sign-ups begin with the company's name."""
+        with self._write() as connection:
+            self._check_fence(connection)
+            connection.execute(delete(WATCH).where(WATCH.c.company == before))
+            claims = connection.execute(select(CLAIM.c.key).where(CLAIM.c.company == before)).scalars().all()
+            for table in (CLAIM, CLAIM_JOURNAL, SIGNUP):
+                renamed = self.company + func.substr(table.c.key, len(before) + 1)
+                where = table.c.key.startswith(f"{before}/", autoescape=True)
+                connection.execute(update(table).where(where).values(key=renamed))
+            for table in METADATA.tables.values():
+                if "company" in table.c and table is not WATCH:
+                    connection.execute(update(table).where(table.c.company == before).values(company=self.company))
+            return len(claims)
 
     def put_in_charge(self, take_over_no: int, step: int) -> None:
         """Note that this ledger is in charge, and count on from the step that NAV knows."""

@@ -68,12 +68,13 @@ def copied(world: World, before: Worker) -> Worker:
     cursor = before._cursor
     worker._cursor = MarkCursor(cursor.start, list(cursor._reached), cursor._looked_back_at)
     worker._seen, worker._again, worker._waited = dict(before._seen), set(before._again), set(before._waited)
-    for name in ("_members", "_wallets", "_mapped"):
+    for name in ("_members", "_wallets", "_mapped", "_wallet_ids"):
         setattr(worker.people, name, dict(getattr(before.people, name)))
     worker.people._lost_at, worker.people._paused_until = before.people._lost_at, before.people._paused_until
     worker._setup = SetupReader(worker.reader, worker.clock, timedelta(days=1))
     worker._setup._known = before._setup._known
     worker.cashbox._unsure_since = dict(before.cashbox._unsure_since)
+    worker.cashbox._looked_since = dict(before.cashbox._looked_since)
     odd = before.cashbox.teller._odd._claims
     worker.cashbox.teller._odd._claims = {key: type(one)(one.since, one.next, one.pause) for key, one in odd.items()}
     mine, theirs = worker.record, before.record
@@ -96,7 +97,7 @@ def begin(world: World, worker: Worker) -> bool:
             return False
         record = worker.record
         assert isinstance(record, LedgerRecord)
-        take_over(record, worker.reader, worker.ledger, worker.clock)
+        take_over(record, record.read(), worker.reader, worker.ledger, worker.clock)  # type: ignore[arg-type]
     finally:
         world.io.plan = plan
     return True

@@ -80,6 +80,9 @@ class MemoryLedger:
         mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
         return tuple(c for c in mine if c.points is Points.YES and c.taken_position > position)
 
+    def other_companies(self) -> tuple[str, ...]:
+        return ()
+
     def position(self) -> int:
         return len(self.store.journal)
 
