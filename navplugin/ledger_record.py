@@ -149,7 +149,7 @@ class LedgerRecord:
             behind = there.step - mine.step()
             if not mine.take_over_no() and (others := mine.other_companies()):
                 return (
-                    f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if the company was "
+                    f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if it was "
                     f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
                 )
             known = f"NAV knows {behind} moves of points that it does not" if behind > 0 else "it was taken over since"
