@@ -122,6 +122,23 @@ def test_an_answer_that_never_came_costs_no_try(desk: PinDesk, aiq: Aiq) -> None
     assert do(desk, "PinEnter", "1234") == ""
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_after_a_death_in_mid_request_no_second_text_goes_out_at_once(
+    desk: PinDesk, aiq: Aiq, ledger: SqlLedger, clock: ScriptedClock
+) -> None:
+    """The text may be on its way: what was begun is in the ledger before the call."""
+    aiq.fault = Killed()  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        do(desk, "PinRequest")
+    after_restart = PinDesk(ledger, aiq, clock)  # type: ignore[arg-type]
+    assert do(after_restart, "PinRequest") == ""
+    assert aiq.sent == 1
+    assert do(after_restart, "PinEnter", "1234") == ""
+
+
 def test_the_pin_is_never_kept(desk: PinDesk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     do(desk, "PinRequest")
     do(desk, "PinEnter", "987654")
