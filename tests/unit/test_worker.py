@@ -131,6 +131,9 @@ def test_a_sale_that_waits_for_aiq_is_not_begun_a_second_time(lanes: Lanes, monk
     try:
         assert (worker.tick().sales, lanes.busy) == (1, {"R1"})
         assert asked.wait(PATIENCE)
+        world.clock.advance(minutes=20)
+        worker.tick()
+        assert world.store.notes == {}, "a restart now would have to begin with this sale"
         world.press("total")  # the row changes meanwhile
         assert (worker.tick().sales, lanes.busy) == (0, {"R1"})
     finally:
