@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from navplugin.core.errors import NavpluginError, Refused, UnknownOutcome, Unreachable
-from navplugin.core.model import LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
+from navplugin.core.model import Decision, LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings, Want
 from navplugin.core.ports import Contact, Signup, SignupRecord
 from navplugin.ledger import SqlLedger
-from navplugin.signup import SignupDesk, pending
+from navplugin.signup import SignupDesk, pending, why_no_prompt
 from tests.conftest import ScriptedClock
 from tests.support_claims import a_sale
 
@@ -184,6 +184,20 @@ def test_a_member_may_be_signed_up_again_after_a_try_that_failed(
     assert join(desk, ledger) is not None
 
 
+def test_a_look_up_that_gets_no_answer_is_no_try(
+    desk: SignupDesk, ledger: SqlLedger, aiq: Aiq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(contact: Contact) -> Persona:
+        raise Unreachable("no route")
+
+    said_yes(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(aiq, "fetch_status", away)
+        assert join(desk, ledger) is None
+    assert (now_known(ledger).state, now_known(ledger).tries) == ("yes", 0)
+    assert aiq.sent == []
+
+
 # ---- nobody who is too young -----------------------------------------------------------------------------------------
 
 
@@ -261,6 +275,12 @@ def test_a_no_may_become_a_yes_and_a_yes_stays(desk: SignupDesk, ledger: SqlLedg
     assert now_known(ledger).answer == "Yes"
 
 
+def test_a_second_look_at_the_same_no_writes_nothing(desk: SignupDesk, clock: ScriptedClock) -> None:
+    first = said_yes(desk, a_prompt("No", answered_at=None))
+    clock.advance(minutes=5)
+    assert said_yes(desk, a_prompt("No", answered_at=None)) == first
+
+
 def test_a_second_look_at_the_same_yes_forgets_no_try(desk: SignupDesk, ledger: SqlLedger, aiq: Aiq) -> None:
     said_yes(desk)
     aiq.faults = [UnknownOutcome("?")]
@@ -282,3 +302,43 @@ def test_only_a_yes_that_aiq_has_not_answered_is_pending(desk: SignupDesk, state
     assert pending([record], "M1") == (record if waits else None)
     assert pending([record], "M2") is None
     assert pending([replace(record, member_card_no="M2"), record], "M1") == (record if waits else None)
+
+
+# ---- why there is no question ----------------------------------------------------------------------------------------
+
+QUESTION = Want("AIQ_POSPrompts", ("R1", "signup"), {}, {"Kind": "Confirm"})
+
+
+@pytest.mark.parametrize(
+    ("prompts", "wants"),
+    [([a_prompt()], []), ([a_prompt(kind="Message"), a_prompt()], []), ([], [QUESTION]),
+     ([a_prompt(member_ref="M2")], [replace(QUESTION, page="AIQ_POSStatus"), QUESTION])],
+)  # fmt: skip
+def test_where_there_is_a_question_for_the_member_nothing_is_said(prompts: list[Prompt], wants: list[Want]) -> None:
+    assert why_no_prompt(a_snapshot(*prompts), MEMBER, Decision(tuple(wants))) == ""
+
+
+@pytest.mark.parametrize(
+    ("prompts", "wants"),
+    [([], []), ([a_prompt(member_ref="M2")], []), ([a_prompt(kind="Message")], []),
+     ([], [replace(QUESTION, page="AIQ_POSStatus")]), ([], [replace(QUESTION, initial={"Kind": "Message"})])],
+)  # fmt: skip
+def test_what_is_no_question_for_the_member_does_not_count(prompts: list[Prompt], wants: list[Want]) -> None:
+    said = why_no_prompt(a_snapshot(*prompts), UNKNOWN, Decision(tuple(wants)))
+    assert said == "The store's rules ask for no sign-up here."
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(LoyaltyStatus.MEMBER, "The member is a loyalty member already."),
+     (LoyaltyStatus.SEVERAL, "Several people in AIQ have this phone number or e-mail."),
+     (LoyaltyStatus.KNOWN, "The store's rules ask for no sign-up here."),
+     (LoyaltyStatus.UNKNOWN, "The store's rules ask for no sign-up here.")],
+)  # fmt: skip
+def test_the_cashier_reads_why_there_is_no_question(status: LoyaltyStatus, said: str) -> None:
+    assert why_no_prompt(a_snapshot(), Persona(status), Decision()) == said
+
+
+def test_without_a_member_card_the_cashier_reads_that() -> None:
+    nobody = replace(a_snapshot(), sale=a_sale(member_card_no=""))
+    assert why_no_prompt(nobody, MEMBER, Decision()) == "There is no member card on the sale."
