@@ -9,10 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import End, Points
 from navplugin.ledger import SqlLedger
+from navplugin.ledger.base import MEMORY, why_unusable
 from tests.conftest import ScriptedClock
 from tests.support_claims import a_claim
 
@@ -102,3 +104,95 @@ def test_a_ledger_that_is_damaged_only_where_nobody_looks_at_the_start_is_refuse
     path.write_bytes(data)
     with pytest.raises(LedgerUnusable, match=r"is damaged .*; restore it from a backup"):
         SqlLedger(path)
+
+
+# ---- the watch -------------------------------------------------------------------------------------------------------
+
+
+def test_each_take_over_of_a_company_counts_one_more(old: SqlLedger, new: SqlLedger, clock: ScriptedClock) -> None:
+    assert (old.company, old.epoch) == ("C", 1)
+    assert [new.take_watch(name, "new", clock.now()) for name in ("C", "D", "C", "D")] == [2, 1, 3, 2]
+    assert (new.company, new.epoch) == ("D", 2)
+    with new._write() as connection:
+        rows = connection.exec_driver_sql("SELECT company, epoch, owner, taken_at FROM watch ORDER BY company").all()
+    assert [tuple(row) for row in rows] == [
+        ("C", 3, "new", clock.now().isoformat()), ("D", 2, "new", clock.now().isoformat()),
+    ]  # fmt: skip
+
+
+def test_a_ledger_knows_whether_it_was_begun_now(path: Path) -> None:
+    for begun in (True, False):
+        ledger = SqlLedger(path)
+        assert ledger.is_new is begun
+        ledger.close()
+    SqlLedger(path, must_exist=True).close()
+    in_memory = SqlLedger(MEMORY)
+    assert not in_memory.is_new
+    in_memory.close()
+
+
+def test_a_new_ledger_makes_its_folder_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    ledger = SqlLedger(tmp_path / "a" / "b" / "l.db")
+    ledger.close()
+    assert [p.name for p in (tmp_path / "a" / "b").iterdir()] == ["l.db"]
+
+
+def test_a_ledger_is_begun_where_the_file_system_has_no_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(self: Path, target: Path) -> None:
+        raise OSError("not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    ledger = SqlLedger(path)
+    ledger.close()
+    assert [p.name for p in path.parent.iterdir()] == ["l.db"]
+
+
+def test_a_ledger_that_another_worker_begins_at_the_same_time_is_shared(
+    path: Path, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the faster one has written there is kept."""
+    link, first = Path.hardlink_to, []
+
+    def overtaken(self: Path, target: Path) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "hardlink_to", link)
+            patch.setattr("navplugin.ledger.base.os.getpid", lambda: 1)
+            first.append(SqlLedger(path))
+            first[0].take_watch("C", "the faster one", clock.now())
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", overtaken)
+    ledger = SqlLedger(path)
+    assert ledger.take_watch("C", "the slower one", clock.now()) == 2
+    for one in (ledger, *first):
+        one.close()
+    assert [p.name for p in path.parent.iterdir()] == ["l.db"]
+
+
+def test_a_claim_that_is_opened_twice_stops_the_second_worker(old: SqlLedger, clock: ScriptedClock) -> None:
+    assert old.open_claim(a_claim(), None, clock.now(), force=True) == ""
+    with pytest.raises(LedgerUnusable, match="another worker has written this row; this one stops"):
+        old.open_claim(a_claim(), None, clock.now(), force=True)
+
+
+def test_cards_are_hidden_only_where_the_site_asks_for_it(old: SqlLedger, path: Path) -> None:
+    hiding = SqlLedger(path, hide_with=b"a key")
+    assert (old.hides_people, hiding.hides_people) == (False, True)
+    assert old._hidden("M1") == old._shown("M1") == "M1"
+    token = hiding._hidden("M1")
+    assert (len(token), "M1" in token, hiding._hidden(token), hiding._shown(token)) == (32, False, token, "M1")
+    assert hiding._hidden("") == hiding._shown("") == ""
+    assert hiding._shown("a hash that nobody knows") == "a hash that nobody knows"
+    hiding.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [("database is locked", "end that program"), ("database disk image is malformed", "restore it from a backup"),
+     ("disk I/O error", "nothing that was answered is lost"), ("no such table: x", "")],
+)  # fmt: skip
+def test_what_the_database_says_comes_with_what_to_do(said: str, cure: str) -> None:
+    for problem in (sqlite3.OperationalError(said), DatabaseError("SELECT 1", {}, sqlite3.OperationalError(said))):
+        text = why_unusable(problem)
+        assert text.startswith(f"{said}: " if cure else said)
+        assert text.endswith(cure or said)
