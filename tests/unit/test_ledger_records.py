@@ -172,8 +172,8 @@ def test_a_coupon_code_is_mapped_to_the_discount_that_a_wallet_showed_last(
 
 def test_the_last_decision_of_a_receipt_is_kept(ledger: SqlLedger, clock: ScriptedClock) -> None:
     assert ledger.decision("R1") is None
-    ledger.save_decision("R1", "later sale", "h", "builtin", "its first", clock.now())
     ledger.save_decision("R1", "earlier sale", "h", "builtin", "e", clock.now())
+    ledger.save_decision("R1", "later sale", "h", "builtin", "its first", clock.now())
     clock.advance(seconds=5)
     last = clock.now()
     ledger.save_decision("R1", "later sale", "h2", "durable", "its last", last)

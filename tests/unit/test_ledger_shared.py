@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import End, Points
 from navplugin.ledger import SqlLedger
-from navplugin.ledger.base import MEMORY, why_unusable
+from navplugin.ledger.base import why_unusable
 from tests.conftest import ScriptedClock
 from tests.support_claims import a_claim
 
@@ -126,9 +128,32 @@ def test_a_ledger_knows_whether_it_was_begun_now(path: Path) -> None:
         assert ledger.is_new is begun
         ledger.close()
     SqlLedger(path, must_exist=True).close()
-    in_memory = SqlLedger(MEMORY)
-    assert not in_memory.is_new
-    in_memory.close()
+
+
+def test_a_ledger_in_memory_is_whole_and_leaves_no_file(
+    tmp_path: Path, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger = SqlLedger(Path(":memory:"))
+    assert (ledger.is_new, ledger.company, ledger.epoch) == (False, "", 0)
+    assert ledger.take_watch("C", "test", clock.now()) == 1
+    assert ledger.open_claim(a_claim(), Decimal(1000), clock.now()) == ""
+    ledger.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ledger_that_is_refused_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows lets nobody mend or replace a file that is open."""
+    SqlLedger(path).close()
+    raw = sqlite3.connect(path)
+    raw.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
+    raw.commit()
+    raw.close()
+    closed, close = [], SqlLedger.close
+    monkeypatch.setattr(SqlLedger, "close", lambda self: (closed.append(self.path), close(self)))
+    with pytest.raises(LedgerUnusable, match="newer navplugin"):
+        SqlLedger(path)
+    assert closed == [path]
 
 
 def test_a_new_ledger_makes_its_folder_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -141,10 +166,27 @@ def test_a_ledger_is_begun_where_the_file_system_has_no_links(path: Path, monkey
     def no_links(self: Path, target: Path) -> None:
         raise OSError("not supported")
 
+    moved, rename = [], Path.rename
     monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(Path, "rename", lambda self, target: (moved.append(target), rename(self, target)))
     ledger = SqlLedger(path)
     ledger.close()
+    assert moved == [path], "whole, as with links"
     assert [p.name for p in path.parent.iterdir()] == ["l.db"]
+
+
+def test_what_a_worker_that_died_left_beside_the_ledger_is_no_hindrance(path: Path) -> None:
+    """Process numbers come again."""
+    path.with_name(f"l.db.{os.getpid()}.new").write_bytes(b"half a ledger")
+    SqlLedger(path).close()
+    assert [p.name for p in path.parent.iterdir()] == ["l.db"]
+
+
+def test_any_thread_may_use_the_ledger(old: SqlLedger, clock: ScriptedClock) -> None:
+    lane = threading.Thread(target=lambda: old.add_report("R1", "from a lane", clock.now()))
+    lane.start()
+    lane.join()
+    assert [r["text"] for r in old.reports()] == ["from a lane"]
 
 
 def test_a_ledger_that_another_worker_begins_at_the_same_time_is_shared(
@@ -171,7 +213,7 @@ def test_a_ledger_that_another_worker_begins_at_the_same_time_is_shared(
 
 def test_a_claim_that_is_opened_twice_stops_the_second_worker(old: SqlLedger, clock: ScriptedClock) -> None:
     assert old.open_claim(a_claim(), None, clock.now(), force=True) == ""
-    with pytest.raises(LedgerUnusable, match="another worker has written this row; this one stops"):
+    with pytest.raises(LedgerUnusable, match=r"^ledger: another worker has written this row; this one stops$"):
         old.open_claim(a_claim(), None, clock.now(), force=True)
 
 
@@ -189,6 +231,8 @@ def test_cards_are_hidden_only_where_the_site_asks_for_it(old: SqlLedger, path: 
 @pytest.mark.parametrize(
     ("said", "cure"),
     [("database is locked", "end that program"), ("database disk image is malformed", "restore it from a backup"),
+     ("unable to open database file", "check `state` in the profile"), ("file is not a database", "from a backup"),
+     ("attempt to write a readonly database", "the right to write"), ("database or disk is full", "nothing is lost"),
      ("disk I/O error", "nothing that was answered is lost"), ("no such table: x", "")],
 )  # fmt: skip
 def test_what_the_database_says_comes_with_what_to_do(said: str, cure: str) -> None:

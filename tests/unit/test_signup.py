@@ -105,6 +105,14 @@ def test_a_yes_makes_a_member_by_one_call(desk: SignupDesk, ledger: SqlLedger, a
     assert (now_known(ledger).state, ledger.pending_signups()) == ("done", ())
 
 
+def test_who_was_signed_up_is_a_member_whatever_else_the_answer_says(
+    desk: SignupDesk, ledger: SqlLedger, aiq: Aiq, monkeypatch: pytest.MonkeyPatch, clock: ScriptedClock
+) -> None:
+    monkeypatch.setattr(aiq, "send_signup", lambda signup: Persona(LoyaltyStatus.CANNOT_TELL, "c1"))
+    said_yes(desk)
+    assert join(desk, ledger) == Persona(LoyaltyStatus.MEMBER, "c1", clock.now())
+
+
 def test_who_is_a_member_by_now_is_not_signed_up(desk: SignupDesk, ledger: SqlLedger, aiq: Aiq) -> None:
     said_yes(desk)
     aiq.known = MEMBER
@@ -133,7 +141,7 @@ def test_a_sign_up_whose_answer_was_lost_is_found_by_the_next_look(
     said_yes(desk)
     aiq.faults = [UnknownOutcome("?")]
     assert join(desk, ledger) is None
-    assert now_known(ledger).state == "sent"
+    assert (now_known(ledger).state, now_known(ledger).note) == ("sent", "")
     assert [r.key for r in ledger.pending_signups()] == ["C/S0001/R1/g/M1"]
     aiq.known = MEMBER
     assert join(desk, ledger) is not None
@@ -145,7 +153,7 @@ def test_a_sign_up_that_was_not_sent_does_not_count(desk: SignupDesk, ledger: Sq
     aiq.faults = [Unreachable("no route") for _ in range(3)]
     for _ in range(3):
         assert join(desk, ledger) is None
-        assert (now_known(ledger).state, now_known(ledger).tries) == ("yes", 0)
+        assert (now_known(ledger).state, now_known(ledger).tries, now_known(ledger).note) == ("yes", 0, "")
     assert join(desk, ledger) is not None
     assert now_known(ledger).tries == 1
 
