@@ -84,8 +84,9 @@ def test_a_second_write_does_not_begin_beside_a_first_one(
     with old._write(), pytest.raises(LedgerUnusable, match="locked"), second._write():
         begun = True
     assert not begun
-    with second._write():
+    with second._write() as connection:
         begun = True
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 50
     assert begun
     second.close()
 
@@ -133,6 +134,7 @@ def test_a_ledger_knows_whether_it_was_begun_now(path: Path) -> None:
 def test_a_ledger_in_memory_is_whole_and_leaves_no_file(
     tmp_path: Path, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is not looked through for damage: a check of an empty database finds none, so that only spares time."""
     monkeypatch.chdir(tmp_path)
     ledger = SqlLedger(Path(":memory:"))
     assert (ledger.is_new, ledger.company, ledger.epoch) == (False, "", 0)

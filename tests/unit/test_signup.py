@@ -243,6 +243,7 @@ def test_the_store_says_what_of_age_is(
 
 
 def test_who_has_no_phone_and_no_e_mail_is_not_signed_up(desk: SignupDesk, ledger: SqlLedger, aiq: Aiq) -> None:
+    """`_why_not` names a reason wherever there is no contact: `contact is None` beside it only narrows the type."""
     said_yes(desk)
     assert join(desk, ledger, replace(ANA, mobile_phone_no="")) == UNKNOWN
     assert now_known(ledger).note == "the member has neither a phone number nor an e-mail of their own"
@@ -277,6 +278,7 @@ def test_what_is_no_answer_to_a_question_is_not_kept(desk: SignupDesk, ledger: S
 
 
 def test_a_no_may_become_a_yes_and_a_yes_stays(desk: SignupDesk, ledger: SqlLedger) -> None:
+    """There is a record in each case, known or new: `record is not None` only narrows the type."""
     assert said_yes(desk, a_prompt("No")).state == "no"
     assert said_yes(desk, a_prompt("Yes")).state == "yes"
     assert said_yes(desk, a_prompt("No")).state == "yes"
