@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from navplugin.claims import Goal, Move, Policy, View, after_look, goal_of, mark_sent, next_move
+from navplugin.claims import Goal, Move, Policy, View, goal_of, mark_sent, next_move
 from navplugin.core.model import (
     Claim,
     Grant,
@@ -58,11 +58,6 @@ def move(claim: Claim, view: View, policy: Policy = PROBE, now: datetime = NOW) 
 def sent(claim: Claim, *, refunding: bool = False, collect: str = "", policy: Policy = PROBE) -> Claim:
     """The row before a call."""
     return mark_sent(claim, policy, NOW, refunding=refunding, collect=collect)
-
-
-def looked(claim: Claim, *, found: bool, redemption_id: str = "", now: datetime = NOW) -> Claim | None:
-    """The row after a look-up."""
-    return after_look(claim, found, redemption_id, now)
 
 
 def a_grant(coupon_code: str = "AP0004", **more: Any) -> Grant:
