@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from navplugin.core.errors import NavpluginError, Refused, UnknownOutcome
+from navplugin.core.errors import AuthFailed, Busy, NavpluginError, Refused, UnknownOutcome, Unreachable
 from navplugin.core.model import Decision, LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
 from navplugin.core.ports import Clock, LoyaltyProvider, Signup, SignupRecord
 from navplugin.ledger import SqlLedger
@@ -17,6 +17,8 @@ log = logging.getLogger("navplugin.signup")
 
 SENDS = 2
 """How often a sign-up is sent, each time after a look-up that says no member (aiq-api.md 13)."""
+NO_EFFECT = (Busy, AuthFailed, Unreachable)
+"""Errors after which AIQ certainly took nothing (loyalty adapter's table)."""
 JOINED = (LoyaltyStatus.MEMBER,)
 PROMPTS = "AIQ_POSPrompts"
 
@@ -64,12 +66,13 @@ class SignupDesk:
         if refusal or contact is None:
             self._save(record, "refused", refusal)
             return Persona(LoyaltyStatus.UNKNOWN)
+        sends = False
         try:
             persona = self.loyalty.fetch_status(contact)
             if persona.status not in JOINED:
                 if record.tries >= SENDS:
                     raise Refused("sent twice, and AIQ still does not know the member")
-                record = self._save(record, "sent", "")
+                record, sends = self._save(record, "sent", ""), True
                 signup = Signup(
                     contact, member.first_name, member.last_name, store.aiq_store, consent=store.consent
                 )
@@ -83,7 +86,7 @@ class SignupDesk:
             return None
         except NavpluginError as problem:
             log.warning("receipt %s: sign-up waits for AIQ (%s)", record.receipt_no, problem)
-            if record.state == "sent":  # certainly without effect: it does not count
+            if sends and isinstance(problem, NO_EFFECT):  # certainly not taken: it does not count
                 self._save(replace(record, tries=record.tries - 1), "yes", "")
             return None
         self._save(record, "done", "")

@@ -89,6 +89,7 @@ def copied(world: World, before: Worker) -> Worker:
 def begin(world: World, worker: Worker) -> bool:
     """As `navplugin run` begins; where its ledger is refused, a person takes over if there is one. Whether it runs."""
     plan, world.io.plan = world.io.plan, {}
+    passed, kinds = world.io.passed, len(world.io.kinds)
     try:
         worker.record.begin()
     except NotInCharge as why:
@@ -99,7 +100,9 @@ def begin(world: World, worker: Worker) -> bool:
         assert isinstance(record, LedgerRecord)
         take_over(record, record.read(), worker.reader, worker.ledger, worker.clock)  # type: ignore[arg-type]
     finally:
-        world.io.plan = plan
+        # The start is not enumerated: nothing is under way then.
+        world.io.plan, world.io.passed = plan, passed
+        del world.io.kinds[kinds:]
     return True
 
 
