@@ -153,7 +153,9 @@ def next_move(
     """
     goal = goal_of(claim, view, policy, now, rules)
     if claim.end not in MAY_MOVE or (claim.end is not End.OPEN and goal is not Goal.GIVE):
-        return Move.NOTHING
+        # A ledger that was put back may have missed that the points went back since.
+        back = claim.doubtful and claim.end is End.SETTLED and said_by_nav(claim, view.grant) is Points.NO
+        return Move.BELIEVE_NAV if back and goal is Goal.TAKE else Move.NOTHING
     if goal is Goal.GIVE and claim.points is Points.YES and "unwind" not in rules:
         return Move.NOTHING
     if goal in (Goal.KEEP, Goal.TAKE) and claim.given_back and claim.points is Points.NO:
@@ -180,16 +182,25 @@ def _find_out(
     claim: Claim, view: View, goal: Goal, policy: Policy, rules: frozenset[str], *, waited: float, looked: float
 ) -> Move:
     sent = claim.points is Points.SENT
-    if not sent and said_by_nav(claim, view.grant) not in (None, claim.points):
-        return Move.BELIEVE_NAV
-    if sent and policy.lookup == "keyed" and goal is Goal.TAKE and not claim.refunding:
+    if not sent:
+        return _resolve_doubt(claim, view, goal, policy, looked)
+    if policy.lookup == "keyed" and goal is Goal.TAKE and not claim.refunding:
         return Move.REDEEM
-    if sent and "look-first" not in rules:
+    if "look-first" not in rules:
         return Move.REDEEM
     if not _can_look(claim, policy) and "adjust-once" in rules:
         # The answer may still come to whoever sent the call, also to a worker that was followed.
-        return Move.SUSPECT if not sent or waited >= policy.grace.total_seconds() else Move.NOTHING
+        return Move.SUSPECT if waited >= policy.grace.total_seconds() else Move.NOTHING
     return Move.SUSPECT if looked > policy.unknown_max.total_seconds() else Move.LOOK
+
+
+def _resolve_doubt(claim: Claim, view: View, goal: Goal, policy: Policy, looked: float) -> Move:
+    """AIQ's listing first. Where it cannot tell, NAV's row may: that points went back it knows for good, that they were
+    taken is enough where they should be."""
+    if _can_look(claim, policy) and looked <= policy.unknown_max.total_seconds():
+        return Move.LOOK
+    said = said_by_nav(claim, view.grant)
+    return Move.BELIEVE_NAV if said is Points.NO or (said is Points.YES and goal is Goal.TAKE) else Move.SUSPECT
 
 
 def _can_look(claim: Claim, policy: Policy) -> bool:
@@ -345,7 +356,7 @@ def believe_nav(claim: Claim, grant: Grant | None, how: str, now: datetime) -> C
     """A doubtful claim after its row in NAV, where a worker wrote what it knew. how: the refund strategy."""
     if said_by_nav(claim, grant) is Points.YES:
         return mark_taken(claim, now)
-    return mark_given_back(claim, how if how != "manual" else "hand")
+    return replace(mark_given_back(claim, how if how != "manual" else "hand"), end=End.OPEN)
 
 
 def mark_end(claim: Claim, end: End, reason: str = "", applied: Decimal | None = None) -> Claim:

@@ -34,11 +34,14 @@ class Opening:
 
 
 def openings(
-    snapshot: Snapshot, claims: Iterable[Claim], orphans: Iterable[Grant] = (), rules: frozenset[str] = SAFETY
-) -> tuple[Opening, ...]:
-    """Claims to open: one for each pick, and on posted sales one for each line of a mapped offer without a claim.
+    snapshot: Snapshot, claims: Iterable[Claim], orphans: Iterable[Grant] = (), rules: frozenset[str] = SAFETY, *,
+    doubtful: bool = False, may_look: bool = True,
+) -> tuple[Opening, ...]:  # fmt: skip
+    """Claims to open: one for each pick, on posted sales one for each line of a mapped offer without a claim, and one
+    for each row that had a claim which this ledger does not know.
 
-    claims: all claims of this receipt and sale GUID. orphans: what `orphan_grants` found.
+    claims: all claims of this receipt and sale GUID. orphans: what `orphan_grants` found. doubtful: this ledger took
+    the company over when the sale was there already. may_look: whether AIQ can be asked what became of the points.
     """
     claims = tuple(claims)
     last, keys = latest_by_code(claims), {c.key for c in claims}
@@ -59,6 +62,13 @@ def openings(
             before = last.get(grant.coupon_code)
             if before is None or before.end is End.RELEASED:
                 out.append(opening(grant, before, orphan=True))
+    opened = {one.claim.coupon_code for one in out}
+    for grant in snapshot.grants if "doubt" in rules else ():
+        # Its points may be taken, and nobody else would give them back. Where nobody can look, NAV must say so.
+        foreign = bool(grant.redemption_id) and grant.redemption_id not in keys
+        unknown = foreign or (doubtful and grant.picked_at is not None and not last.get(grant.coupon_code))
+        if unknown and grant.coupon_code not in opened and (may_look or grant.points == "Taken"):
+            out.append(opening(grant, last.get(grant.coupon_code), orphan=True))
     return tuple(out)
 
 

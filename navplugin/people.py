@@ -16,8 +16,9 @@ from navplugin.teller import Purse
 
 log = logging.getLogger("navplugin.aiq")
 
-MEMBER_LIFETIME = timedelta(minutes=10)
-PAUSE_AFTER_FAILURE = timedelta(seconds=5)
+MEMBER_SECONDS = 600.0
+PAUSE_SECONDS = 5.0
+"""After a failure of AIQ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,20 @@ class People:
 
     def __init__(self, reader: JournalReader, loyalty: LoyaltyProvider, ledger: Memory, clock: Clock) -> None:
         self.reader, self.loyalty, self.ledger, self.clock = reader, loyalty, ledger, clock
-        self._members: dict[str, tuple[datetime, Member | None]] = {}
-        self._wallets: dict[str, tuple[datetime, Wallet | None]] = {}
+        self._members: dict[str, tuple[float, Member | None]] = {}
+        self._wallets: dict[str, tuple[float, Wallet | None]] = {}
+        """With when they were read, by the clock that never steps."""
         self._mapped: dict[str, tuple[str, Decimal]] = {}
         self._wallet_ids: dict[str, str] = {}
         """Member card -> AIQ's id on the wallets that were accepted."""
-        self._lost_at: datetime | None = None
-        self._paused_until: datetime | None = None
+        self._lost_at: float | None = None
+        self._paused_until: float | None = None
 
     def member(self, member_card_no: str) -> Member | None:
         """The member in NAV, read anew every ten minutes."""
         known = self._members.get(member_card_no)
-        if known is None or self.clock.now() - known[0] > MEMBER_LIFETIME:
-            known = (self.clock.now(), self.reader.read_member(member_card_no))
+        if known is None or self.clock.monotonic() - known[0] > MEMBER_SECONDS:
+            known = (self.clock.monotonic(), self.reader.read_member(member_card_no))
             self._members[member_card_no] = known
         return known[1]
 
@@ -142,7 +144,7 @@ class People:
 
     def _wallet(self, card: str, contact: Contact, fresh: timedelta) -> tuple[Wallet | None, bool]:
         known = self._wallets.get(card)
-        if known is not None and self.clock.now() - known[0] < fresh:
+        if known is not None and self.clock.monotonic() - known[0] < fresh.total_seconds():
             return known[1], True
         if not self._may_ask():
             return None, False
@@ -156,7 +158,7 @@ class People:
         return wallet, True
 
     def _keep(self, card: str, wallet: Wallet | None) -> None:
-        self._wallets[card] = (self.clock.now(), wallet)
+        self._wallets[card] = (self.clock.monotonic(), wallet)
         mapped = {d.coupon_code: d for d in wallet.discounts if d.coupon_code} if wallet else {}
         new = [d for code, d in mapped.items() if self._mapped.get(code) != (d.discount_id, d.points_cost)]
         if new:
@@ -198,18 +200,18 @@ class People:
         return self._lost_at is not None
 
     def _may_ask(self) -> bool:
-        return self._paused_until is None or self.clock.now() >= self._paused_until
+        return self._paused_until is None or self.clock.monotonic() >= self._paused_until
 
     def _lost(self, problem: NavpluginError) -> None:
-        now = self.clock.now()
-        self._paused_until = now + PAUSE_AFTER_FAILURE
+        now = self.clock.monotonic()
+        self._paused_until = now + PAUSE_SECONDS
         if self._lost_at is None:
             self._lost_at = now
             log.error("AIQ is lost: %s; sales go on without the wallet", problem)
 
     def _back(self) -> None:
         if self._lost_at is not None:
-            log.info("AIQ is back after %d s", (self.clock.now() - self._lost_at).total_seconds())
+            log.info("AIQ is back after %d s", self.clock.monotonic() - self._lost_at)
         self._lost_at = self._paused_until = None
 
 

@@ -114,8 +114,12 @@ class Cashbox:
         policy = self.policies.get(situation.store.store_no) or Policy()
         back = is_given_back(returned, policy)
         orphans = () if back else orphan_grants(snapshot, situation.offers, known)
-        for opening in openings(snapshot, claims, orphans, self.rules):
+        doubtful = "doubt" in self.rules and self.ledger.is_doubtful(snapshot.sale.receipt_no, snapshot.sale.sale_guid)
+        may_look = policy.lookup != "blind"
+        found = openings(snapshot, claims, orphans, self.rules, doubtful=doubtful, may_look=may_look)
+        for opening in found:
             reason = "" if opening.orphan else self._view(opening.claim, situation, decision, purse).withheld
+            opening = replace(opening, claim=replace(opening.claim, doubtful=opening.foreign or doubtful))
             reason = reason or self._try_open(opening, purse_of(opening.claim.member_card_no), now)
             if reason:
                 refused[opening.claim.coupon_code] = reason
@@ -152,9 +156,6 @@ class Cashbox:
             claim = replace(claim, contact_id=purse.wallet.contact_id)
         elif not opening.orphan:
             log.warning("claim on receipt %s opened without a balance: AIQ gave no wallet", claim.receipt_no)
-        if "doubt" in self.rules:
-            doubtful = opening.foreign or self.ledger.is_doubtful(claim.receipt_no, claim.sale_guid)
-            claim = replace(claim, doubtful=doubtful)
         balance, position = (purse.wallet.points, purse.wallet.position) if purse.wallet else (None, None)
         force = opening.orphan or claim.doubtful or "hold" not in self.rules
         position = position if "fresh-balance" in self.rules else None

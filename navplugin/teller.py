@@ -26,7 +26,16 @@ from navplugin.claims import (
     mark_sent,
     mark_taken,
 )
-from navplugin.core.errors import AuthFailed, Busy, LedgerBusy, NavpluginError, Refused, Retriable, Unreachable
+from navplugin.core.errors import (
+    AuthFailed,
+    Busy,
+    LedgerBusy,
+    LedgerUnusable,
+    NavpluginError,
+    Refused,
+    Retriable,
+    Unreachable,
+)
 from navplugin.core.model import Claim, End, Grant, Points, Wallet, WalletDiscount
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, Contact, LoyaltyProvider
@@ -43,6 +52,8 @@ ANSWER_TRIES = 6
 """How often an answer is written to a ledger that somebody holds: each try waits some seconds in the database."""
 LOOK_BACK = timedelta(days=2)
 """Before the last event of a sale whose claims are doubtful: when its points may have been taken."""
+SENT_MOVES = ("sent", "refund sent", "collection sent")
+"""Names of the steps that record a call, one for each attempt."""
 DEFINITE_NO_EFFECT = (Busy, AuthFailed, Unreachable)
 """Errors after which it is certain that AIQ took nothing (loyalty adapter's table)."""
 
@@ -247,10 +258,30 @@ class Teller:
                 if not left:
                     raise
                 log.error("receipt %s: AIQ's answer waits to be written (%s)", claim.receipt_no, busy)
+            except LedgerUnusable:
+                self._tell_of_stray(claim, after)
+                raise
             else:
                 break
         log.info("receipt %s, coupon code %s: %s", saved.receipt_no, saved.coupon_code, move)
         return saved
+
+    def _tell_of_stray(self, claim: Claim, after: Claim) -> None:
+        """A call of this worker took effect after another worker had settled the matter without it: it stalled between
+        its last question and the first byte, for longer than any grace. Nobody but this process knows."""
+        moved = after.points is Points.YES if not claim.refunding else bool(after.given_back)
+        if moved and not self._was_found(claim, after):
+            what = "given back" if claim.refunding else "taken"
+            text = f"AIQ has {what} the points twice for one discount; undo one of them in AIQ, then say `taken`"
+            log.error("receipt %s, coupon code %s: %s", claim.receipt_no, claim.coupon_code, text)
+            self.ledger.flag_stray(claim, text, self.clock.now())
+
+    def _was_found(self, claim: Claim, after: Claim) -> bool:
+        """Whether the other worker found out by itself what became of this very call: the step after it says so."""
+        steps = [s for s in self.ledger.history(claim.key) if not s["move"].endswith(" unknown")]
+        sent = [n for n, step in enumerate(steps) if step["move"] in SENT_MOVES]
+        following = steps[sent[claim.attempt - 1] + 1 :] if len(sent) >= claim.attempt else []
+        return bool(following) and following[0]["points"] == after.points
 
     # ---- finding out -----------------------------------------------------------------------------------------------
 

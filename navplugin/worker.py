@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from navplugin.core.errors import (
@@ -52,7 +52,8 @@ from navplugin.signup import SignupDesk, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
 
-RECHECK = timedelta(seconds=30)
+RECHECK = 30.0
+"""Seconds until every sale with a claim that is not over is looked at again."""
 ACTIONS = "AIQ_POSActions"
 
 
@@ -115,7 +116,7 @@ class Worker:
         self._cursor = MarkCursor(self._saved_mark)
         self._seen: dict[str, int] = {}
         self._again: set[str] = set()
-        self._rechecked_at: datetime | None = None
+        self._rechecked: float | None = None
         self._setup = SetupReader(reader, clock, company.setup_lifetime)
         self._told: set[str] = set()
         self._open_sales = OpenSales()
@@ -187,7 +188,7 @@ class Worker:
 
     def _save_mark(self) -> None:
         """After a restart the poll goes on here; only once nothing before it is left undone."""
-        safe = self._cursor.safe(self.clock.now())
+        safe = self._cursor.safe(self._steady())
         if not self._again and not self.lanes.busy and safe != self._saved_mark:
             self.ledger.set_note(f"mark/{self.company.name}", str(safe))
             self._saved_mark = safe
@@ -195,13 +196,13 @@ class Worker:
 
     def _due_sales(self) -> dict[str, Sale]:
         """Changed sales, sales to be seen again, and now and then every sale with a claim that is not over."""
-        now = self.clock.now()
-        changed = self._read_changed(now)
+        now = self.clock.monotonic()
+        changed = self._read_changed(self._steady())
         sales = {s.receipt_no: s for s in changed if self._seen.get(s.receipt_no) != s.change_mark}
         self._again |= sales.keys()  # until read: the poll has moved on, and NAV may be lost before the next request
         wanted = set(self._again)
-        if self._rechecked_at is None or now - self._rechecked_at > RECHECK:
-            self._rechecked_at = now
+        if self._rechecked is None or now - self._rechecked > RECHECK:
+            self._rechecked = now
             self._refused.clear()
             wanted |= {c.receipt_no for c in self.ledger.open_claims()}
             wanted |= {s.receipt_no for s in self.ledger.pending_signups()}
@@ -215,6 +216,10 @@ class Worker:
                 self._again.discard(receipt)
                 self._report_vanished(receipt)
         return sales
+
+    def _steady(self) -> datetime:
+        """A time that never steps, for the cursor: what it overlaps must not depend on how the clock is set."""
+        return datetime.fromtimestamp(self.clock.monotonic(), UTC)
 
     def _read_changed(self, now: datetime) -> Sequence[Sale]:
         after = self._cursor.after(now)

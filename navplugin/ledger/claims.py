@@ -112,6 +112,15 @@ class ClaimTable(LedgerFile):
         with self._write() as connection:
             return self._move(connection, before, after, move, now, fenced=False)
 
+    def flag_stray(self, claim: Claim, text: str, now: datetime) -> None:
+        """A person must look at this claim, whatever has become of it: written by a worker that was followed."""
+        with self._write() as connection:
+            row = connection.execute(select(CLAIM).where(CLAIM.c.key == claim.key)).mappings().first()
+            if row is not None:
+                there = self._claim(row)
+                after = replace(there, end=End.SUSPECT, resolved="", reason=text)
+                self._move(connection, there, after, "moved twice", now, fenced=False)
+
     def resolve_claim(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
         """A person's decision on an OWED or SUSPECT claim, beside a worker that runs. LedgerUnusable: it has moved."""
         with self._write() as connection:

@@ -63,7 +63,7 @@ def copied(world: World, before: Worker) -> Worker:
     assert isinstance(old, HostClock)
     worker = new_worker(world, before.company.name, HostClock(world.clock, old.offset, old.begun))
     worker.ledger.epoch = before.ledger.epoch
-    for name in ("_saved_mark", "_rechecked_at"):
+    for name in ("_saved_mark", "_rechecked"):
         setattr(worker, name, getattr(before, name))
     cursor = before._cursor
     worker._cursor = MarkCursor(cursor.start, list(cursor._reached), cursor._looked_back_at)

@@ -20,9 +20,9 @@ def check_now(world: World) -> None:
     for receipt in world.setup.receipts:
         for code in CODES:
             net = world.aiq.net(world.sales[receipt].row().sale_guid, code)
-            if net > 1:
+            if net > 1 and not _is_known_stray(world, receipt, code):
                 say(f"I2: {receipt} {code}: points were taken twice")
-            if net < 0:
+            if net < 0 and not _is_known_stray(world, receipt, code):
                 say(f"I9: {receipt} {code}: points were given back twice")
             if world.setup.redeem_at == "select" and net == 0 and _is_on_open_sale(world.sales[receipt], code):
                 say(f"I1: {receipt} {code}: the line stands and the points are not taken")
@@ -32,6 +32,12 @@ def check_now(world: World) -> None:
         say("I9: a refund was sent in blind")
     if world.aiq.moves > MOVES_A_CODE * len(CODES) * len(world.setup.receipts):
         say(f"I17: {world.aiq.moves} calls that move points")
+
+
+def _is_known_stray(world: World, receipt: str, code: str) -> bool:
+    """A stall between the last question and the first byte cannot be prevented: the worker that woke up says so."""
+    claims = (c for c in world.store.claims.values() if (c.receipt_no, c.coupon_code) == (receipt, code))
+    return "stall" in world.io.plan.values() and any("twice" in c.reason for c in claims)
 
 
 def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:
@@ -107,7 +113,8 @@ def _charged(world: World, claim: Claim) -> set[str]:
 
 def _given_back(world: World, till: Till) -> bool:
     """Whether returns call for the points by this policy."""
-    back = sum(s.quantity for s in world.sales.values() if not isinstance(s, Till) and s.sold == till.receipt_no)
+    returns = (s for s in world.sales.values() if isinstance(s, ReturnSale) and s.sold == till.receipt_no)
+    back = sum(s.quantity for s in returns if not s.voided)
     setup = world.setup
     return (back >= 2 and setup.full_return == "give") or (back == 1 and setup.part_return == "give")
 
@@ -123,10 +130,20 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
         or (setup.refund == "manual" and claim.taken_at is not None)
         or (setup.refund == "adjust" and "refund sent" in moves)
         or "collection sent" in moves
-        or (unknown and world.aiq.spent)
+        or (unknown and (world.aiq.spent or setup.hidden))
+        or _is_in_doubt(world, claim)
+        or "points now, the member was shown" in claim.reason
+        or _is_known_stray(world, claim.receipt_no, claim.coupon_code)
         or ("refuse" in planned and "refund sent" in moves)
         or "sale missing" in moves
     )
+
+
+def _is_in_doubt(world: World, claim: Claim) -> bool:
+    """A ledger was put back or took over, and nothing shows what became of the points."""
+    if "took over" not in claim.reason:
+        return False
+    return world.setup.lookup == "blind" or world.setup.refund == "adjust" or not world.aiq.taken
 
 
 def _may_be_owed(world: World) -> bool:

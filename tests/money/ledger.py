@@ -113,6 +113,10 @@ class MemoryLedger:
 
     resolve_claim = save_answer
 
+    def flag_stray(self, claim: Claim, text: str, now: datetime) -> None:
+        there = self.store.claims[claim.key]
+        self._move(there, replace(there, end=End.SUSPECT, resolved="", reason=text), "moved twice", fenced=False)
+
     def _move(self, before: Claim, after: Claim, move: str, *, fenced: bool) -> Claim:
         if fenced:
             self._fence()

@@ -40,6 +40,12 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "capped": ("cheap", "pick:AP0004", "total", "back", "total", "pay", "pay"),
     "two discounts, capped": ("cheap", "pick:AP0001", "pick:AP0004", "total", "pay", "pay"),
     "points spent elsewhere": ("pick:AP0004", "-total", "-spend", "-pay"),
+    "return voided": ("pick:AP0004", "total", "pay", "back:2", "void-return"),
+    "return voided at once": ("pick:AP0004", "total", "pay", "-back:2", "void-return"),
+    "part return voided": ("pick:AP0004", "total", "pay", "back:1", "back:1", "void-return"),
+    "dearer after the pick": ("pick:AP0004", "dearer", "total", "pay", "pay"),
+    "dearer at the payment": ("pick:AP0004", "total", "-dearer", "-pay"),
+    "withdrawn in AIQ": ("pick:AP0004", "total", "-drop", "-pay"),
 }
 """Keys at the till; the worker has two rounds after each, except after those with a minus."""
 
@@ -54,6 +60,10 @@ TWO_TILLS: dict[str, tuple[str, ...]] = {
 
 ACTIONS = ("pay", "void", "suspend", "swap", "less", "erase:AP0004", "unpick:AP0004", "pick:AP0001", "total", "back")
 """What the cashier may do just before any call of the worker."""
+
+UNDER_WAY = ("ledger", "nav.write", "aiq.connect", "aiq.move")
+"""Kinds of calls between which a host may stall, lose its ledger or have its clock set."""
+HOSTS = ("stall", "pause", "clock:10", "clock:-10", "clock:-60", "restore:1", "restore:2", "restore:4", "lose", "usurp")
 
 MODES = tuple(
     Setup(redeem_at=mode, lookup=lookup)
@@ -99,7 +109,7 @@ def rounds_of(steps: tuple[str, ...]) -> tuple[str, ...]:
         out.append(step.removeprefix("-"))
         if not step.startswith("-"):
             out.append("")
-    return (*out, *("drain",) * 5, "wait", "drain", "drain")
+    return (*out, *("drain",) * 5, "wait", "drain", "drain", "wait", "drain", "drain")
 
 
 def _silent(steps: tuple[str, ...], index: int) -> bool:
@@ -173,16 +183,20 @@ def enumerate_plans(setup: Setup, scenario: str, count: Count) -> None:
     count.boundaries += base.io.passed
     count.add(scenario, base)
     seen: set[object] = set()
+    waits = rounds_of(steps).index("wait")
     for index, before, boundaries in moments if not base.violations else ():
         for number in boundaries:
-            for what in what_may_happen(base.io.kinds[number - 1], before):
+            # A host that fails at the very end leaves no time to come home.
+            for what in what_may_happen(base.io.kinds[number - 1], before, hosts=index < waits):
                 count.add(scenario, play(before.copy({number: what}), steps, index, seen))
 
 
-def what_may_happen(kind: str, before: World) -> Iterator[str]:
+def what_may_happen(kind: str, before: World, *, hosts: bool) -> Iterator[str]:
     """At a boundary of this kind, after this moment. Keys that the till would ignore are left out."""
     yield from FAULTS[kind]
     yield "take-over"
+    if hosts and kind in UNDER_WAY:
+        yield from HOSTS
     if kind.startswith("aiq") and len(before.setup.receipts) > 1:
         yield "other"
     for receipt in before.setup.receipts:

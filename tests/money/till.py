@@ -343,5 +343,6 @@ def fields_of(grant: Grant) -> dict[str, Any]:
     """The row behind a typed grant, as far as the plugin compares it."""
     return {
         "Status": str(grant.status), "Points": grant.points, "Reason": grant.reason,
-        "Redemption_ID": grant.redemption_id, "Member_Ref": grant.member_ref, "Points_Cost": grant.points_cost,
+        "Redemption_ID": grant.redemption_id, "Member_Ref": grant.member_ref, "Picked_At": grant.picked_at,
+        "Points_Cost": grant.points_cost,
     }  # fmt: skip

@@ -177,9 +177,10 @@ class World:
         teller = worker.cashbox.teller
         return (
             frozenset(r for r, s in self.sales.items() if worker._seen.get(r) != s.row().change_mark),
-            frozenset(worker._again), worker._rechecked_at is None, people._paused_until, worker.clock.offset,
+            frozenset(worker._again), worker._rechecked is None,
+            people._paused_until and people._paused_until - now, worker.clock.offset,
             tuple(
-                (card, at, w.points if w else None, ranks[w.position] if w else 0, w.asked - now if w else 0)
+                (card, at - now, w.points if w else None, ranks[w.position] if w else 0, w.asked - now if w else 0)
                 for card, (at, w) in sorted(people._wallets.items())
             ),
             tuple((key, now - since) for key, since in sorted(worker.cashbox._unsure_since.items())),
