@@ -75,7 +75,8 @@ class Evidence:
 
 
 def judge(evidence: Evidence, mode: Mode, verdict: Verdict) -> None:
-    """Fill in the verdict, anew each time. Receipt by receipt, discount by discount, person by person."""
+    """Fill in the verdict, receipt by receipt, discount by discount, person by person. What an earlier call found is
+    replaced."""
     seen = evidence.seen
     verdict.doubled, verdict.missing, verdict.for_a_person, verdict.troubles = [], [], [], []
     verdict.redemptions = len(seen["aiq"]["redemptions"])

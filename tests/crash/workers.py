@@ -23,7 +23,7 @@ if _METHOD == "forkserver":
 
 
 class SkewedClock(wiring.SystemClock):
-    """The clock of a host that is set wrongly, or is set anew while the worker runs. No time passes by that."""
+    """The clock of a host that is set wrongly, or is set again while the worker runs. No time passes by that."""
 
     def __init__(self, skew: Skew) -> None:
         self.skew, self.asked = skew, 0
@@ -51,7 +51,7 @@ def kill(process: BaseProcess) -> bool:
 
 
 def stop(process: BaseProcess) -> None:
-    """SIGSTOP: the process stands still where it is. POSIX only."""
+    """SIGSTOP: the process halts where it is. POSIX only."""
     _signal(process, signal.SIGSTOP)
 
 
@@ -70,6 +70,5 @@ def _run(config: Path, log: Path, skew: Skew) -> None:
     sys.stderr = log.open("a", encoding="utf-8", buffering=1)
     from navplugin.cli.worker import run
 
-    clock = SkewedClock(skew)
-    with mock.patch.object(wiring, "SystemClock", lambda: clock):
+    with mock.patch.object(wiring, "SystemClock", return_value=SkewedClock(skew)):
         run(config, once=False, watch_only=False)
