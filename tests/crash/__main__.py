@@ -33,6 +33,7 @@ def main() -> int:
     words.add_argument("--mode", choices=sorted(BY_NAME), action="append", help="only this one; may be repeated")
     words.add_argument("--scenario", choices=SCENARIOS, action="append", help="only this one; may be repeated")
     words.add_argument("--seed", type=int, default=20261125)
+    words.add_argument("--folder", type=Path, help="keep ledgers, logs and the simulator's state here")
     given = words.parse_args()
     console = Console()
     if not console.is_terminal:
@@ -40,9 +41,10 @@ def main() -> int:
     begun, verdicts = time.monotonic(), []
     for name in given.mode or BY_NAME:
         seed = given.seed + 10_000 * tuple(BY_NAME).index(name)  # the same for a mode that runs alone
-        with tempfile.TemporaryDirectory() as folder, _progress(console, name, given.kills) as on_strike:
+        with tempfile.TemporaryDirectory() as passing, _progress(console, name, given.kills) as on_strike:
+            folder = (given.folder or Path(passing)) / name.replace(" ", "-")
             scenarios = given.scenario or SCENARIOS
-            verdict = run_mode(Path(folder) / "run", BY_NAME[name], given.kills, seed, scenarios, on_strike)
+            verdict = run_mode(folder, BY_NAME[name], given.kills, seed, scenarios, on_strike)
         verdicts.append(verdict)
         console.print(f"{name}: {verdict.strikes} strikes, {'right' if verdict.ok else 'WRONG'}, seed {seed}")
         for what in ("doubled", "missing", "stranded", "troubles"):

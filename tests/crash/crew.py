@@ -107,5 +107,8 @@ class Crew:
         name = f"worker {self.number}" if self.scenario == "new name" else "worker"
         config = self.folder / f"site{self.number % 4}.ini"
         usual = {"name": name, "matcher": "builtin", "grace-seconds": "5"}
-        config.write_text(profile_text(self.url, {**usual, **self.mode.profile}), "utf-8")
+        text = profile_text(self.url, {**usual, **self.mode.profile})
+        if self.mode.by_hand:
+            text = text.replace("[worker]\n", "[worker]\naccept-manual-refunds = yes\n")
+        config.write_text(text, "utf-8")
         self.workers.append(start(config, self.folder / "worker.log", skew))

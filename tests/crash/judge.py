@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -65,12 +65,14 @@ class Verdict:
 @dataclass
 class Evidence:
     """What a run left behind. seen: `simulator.control.dump`; claims: the ledger's; yes: cards of members who said Yes
-    at the till; proven: receipt and card for which a PIN was right or bypassed."""
+    at the till; noted: by card, what the ledger says of the sign-up; proven: receipt and card for which a PIN was right
+    or bypassed."""
 
     seen: dict[str, Any]
     claims: Sequence[Claim] = ()
     heard: Heard = field(default_factory=Heard)
     yes: Sequence[str] = ()
+    noted: Mapping[str, str] = field(default_factory=dict)
     proven: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -191,7 +193,10 @@ def _judge_signups(evidence: Evidence, troubles: list[str]) -> None:
     people = Counter(one["mobilePhone"][-4:] for one in personas)
     members = {f"M{one['mobilePhone'][-4:]}" for one in personas if one["loyalty"]}
     troubles += [f"{number} people in AIQ for card M{digits}" for digits, number in people.items() if number > 1]
-    troubles += [f"{card} said Yes and is no loyalty member" for card in evidence.yes if card not in members]
+    for card in evidence.yes:
+        if card not in members:
+            said = evidence.noted.get(card, "nothing")
+            troubles.append(f"{card} said Yes and is no loyalty member; the ledger says {said}")
     joined: dict[str, float] = {}
     for sent in evidence.heard.signups:
         if sent.was_member and sent.at - joined.get(sent.phone, sent.at) > JOIN_SECONDS:

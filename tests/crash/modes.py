@@ -27,7 +27,8 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One row of the table. settings: keys of the profile in place of the demo's. skews: of the first worker that is
+    """One row of the table. settings: further keys of the store, or others than the demo's; by_hand: a person gives
+    points back that were taken early, and the profile accepts that. skews: of the first worker that is
     started, the second, and so on, from the front again at the end. together: two workers at once in every scenario.
     stalls: half of the strikes stop a worker for a while instead of killing it."""
 
@@ -36,6 +37,7 @@ class Mode:
     lookup: str = "probe"
     refund: str = "endpoint"
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    by_hand: bool = False
     skews: tuple[Skew, ...] = (Skew(),)
     together: bool = False
     stalls: bool = False
@@ -66,7 +68,7 @@ MODES = (
     Mode("posted probe adjust", refund="adjust"),
     Mode("total probe endpoint", "total"),
     Mode("total probe adjust", "total", refund="adjust"),
-    Mode("total probe manual", "total", refund="manual", settings={"accept-manual-refunds": "yes"}),
+    Mode("total probe manual", "total", refund="manual", by_hand=True),
     Mode("select probe endpoint", "select"),
     Mode("select probe adjust", "select", refund="adjust"),
     Mode("pin", settings={"pin": "on"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +25,8 @@ from tests.crash.traffic import Cashier, Shop
 FAULTS = ("after", "before", "late", "503", "half")
 DRAIN_SECONDS = 90.0
 NEWCOMERS = 400
+MOST_MISSED = 20
+"""Workers one after the other that had ended before they were struck: then something else is wrong."""
 
 OnStrike = Callable[[Verdict], None]
 
@@ -58,7 +61,9 @@ def run_scenario(
     crew = Crew(folder, server.url, state, mode, scenario)
     try:
         crew.begin()
-        state.wait_until(lambda: bool(state.rows("AIQ_ReceiptFooter")), 60)
+        if not state.wait_until(lambda: bool(state.rows("AIQ_ReceiptFooter")), 60):
+            verdict.troubles.append(f"no worker came up: {_last_words(crew)}")
+            return verdict
         for thread in threads:
             thread.start()
         _strike_and_strike(crew, server, verdict, kills, random.Random(seed), on_strike)
@@ -74,9 +79,12 @@ def run_scenario(
             ledger = SqlLedger(crew.ledger, must_exist=True)
             claims = ledger.list_claims()
             ledger.close()
-            return Evidence(dump(state), claims, heard, tuple(shop.yes), frozenset(shop.proven))
+            noted = _signups(crew.ledger)
+            return Evidence(dump(state), claims, heard, tuple(shop.yes), noted, frozenset(shop.proven))
 
+        before = verdict.troubles
         _drain(evidence, mode, verdict)
+        verdict.troubles += before
         verdict.troubles += [t for one in cashiers for t in one.troubles]
         verdict.troubles += [f"{t.name} did not end" for t in threads if t.is_alive()]
     finally:
@@ -107,7 +115,8 @@ def _strike_and_strike(
     state = crew.state
     refund = {"endpoint": ("aiq.refund",), "adjust": ("aiq.adjust",)}.get(crew.mode.refund, ())
     calls = ("aiq.redeem", "aiq.redeem", "aiq.redeem", *refund, "aiq.signup")
-    while verdict.strikes < kills:
+    missed = 0
+    while verdict.strikes < kills and missed < MOST_MISSED:
         if dice.random() < 0.3:
             server.faults.add({"call": dice.choice(calls), "fault": dice.choice(FAULTS)})
             verdict.lost_answers += 1
@@ -115,9 +124,28 @@ def _strike_and_strike(
         target = _requests(state) + dice.randint(1, 90)
         state.wait_until(lambda: _requests(state) >= target, 5)  # noqa: B023 asked at once
         what = crew.strike(dice)
+        missed = 0 if what else missed + 1
         verdict.kills += what == "kill"
         verdict.stalls += what == "stall"
         on_strike(verdict)
+    if missed == MOST_MISSED:
+        verdict.troubles.append(f"the last {missed} workers had ended by themselves")
+
+
+def _signups(ledger: Path) -> dict[str, str]:
+    """What the ledger says of each sign-up, by card: for the person who reads a verdict."""
+    raw = sqlite3.connect(ledger, timeout=10)
+    try:
+        rows = raw.execute("SELECT member_card_no, receipt_no, state, tries, note FROM signup ORDER BY changed_at")
+        return {card: f"receipt {no}: {state}, {tries} tries, {note}" for card, no, state, tries, note in rows}
+    finally:
+        raw.close()
+
+
+def _last_words(crew: Crew) -> str:
+    log = crew.folder / "worker.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
 
 
 def _requests(state: State) -> int:
