@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 import threading
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from navplugin.demo.stage import profile_text
 from navplugin.simulator.state import State
+from navplugin.site import defaults_folder
 from tests.crash.modes import Mode
 from tests.crash.version1 import as_version_1
 from tests.crash.workers import go_on, kill, start, stop
@@ -101,12 +103,24 @@ class Crew:
         for row in self.state.rows("AIQ_Ledger"):
             self.state.delete("AIQ_Ledger", row["Code"])
 
+    def _rules_with_pin(self) -> Path:
+        """The shipped rules with the one that asks for a PIN switched on; their cases say that it is off."""
+        folder = self.folder / "rules"
+        if not folder.exists():
+            shutil.copytree(defaults_folder("rules"), folder, ignore=shutil.ignore_patterns("cases"))
+            file = folder / "wallet.ini"
+            head, mark, rest = file.read_text("utf-8").partition("[PIN before the wallet]")
+            file.write_text(head + mark + rest.replace("mode  = off", "mode  = on", 1), "utf-8")
+        return folder
+
     def _start(self) -> None:
         skew = self.mode.skews[self.number % len(self.mode.skews)]
         self.number += 1
         name = f"worker {self.number}" if self.scenario == "new name" else "worker"
         config = self.folder / f"site{self.number % 4}.ini"
         usual = {"name": name, "matcher": "builtin", "grace-seconds": "5"}
+        if self.mode.has_pin:
+            usual["rules"] = str(self._rules_with_pin())
         text = profile_text(self.url, {**usual, **self.mode.profile})
         if self.mode.by_hand:
             text = text.replace("[worker]\n", "[worker]\naccept-manual-refunds = yes\n")

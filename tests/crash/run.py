@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from navplugin.core.model import End
 from navplugin.ledger import SqlLedger
 from navplugin.simulator.app import Server
 from navplugin.simulator.control import dump
@@ -160,7 +161,8 @@ def _drain(evidence: Callable[[], Evidence], mode: Mode, verdict: Verdict) -> No
         never.wait(0.5)
         found = evidence()
         judge(found, mode, verdict)
-        verdict.stranded = [claim.key for claim in found.claims if claim.end == "OPEN"]
+        left = (claim for claim in found.claims if claim.end is End.OPEN)
+        verdict.stranded = [f"{claim.key}: points {claim.points}, {claim.reason}" for claim in left]
         if verdict.ok:
             break
     verdict.drain_seconds = time.monotonic() - begun

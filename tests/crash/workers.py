@@ -12,6 +12,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
 
+import typer
+
 from navplugin import wiring
 from navplugin.demo.stage import KEY_VARIABLE
 from tests.crash.modes import Skew
@@ -71,4 +73,7 @@ def _run(config: Path, log: Path, skew: Skew) -> None:
     from navplugin.cli.worker import run
 
     with mock.patch.object(wiring, "SystemClock", return_value=SkewedClock(skew)):
-        run(config, once=False, watch_only=False)
+        try:
+            run(config, once=False, watch_only=False)
+        except typer.Exit as end:  # it has said why
+            sys.exit(end.exit_code)
