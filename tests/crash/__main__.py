@@ -22,7 +22,7 @@ SHOWN = 5
 _PIPE_WIDTH = 220
 _COLUMNS = (
     "kills", "stalls", "sales", "discounts posted", "voided", "returned", "redemptions", "calls", "answers lost",
-    "doubled", "missing", "stranded", "for a person", "troubles", "drained in s",
+    "doubled", "missing", "stranded", "for a person", "troubles", "seconds to drain",
 )  # fmt: skip
 
 
@@ -46,7 +46,8 @@ def main() -> int:
             scenarios = given.scenario or SCENARIOS
             verdict = run_mode(folder, BY_NAME[name], given.kills, seed, scenarios, on_strike)
         verdicts.append(verdict)
-        console.print(f"{name}: {verdict.strikes} strikes, {'right' if verdict.ok else 'WRONG'}, seed {seed}")
+        figures = ", ".join(f"{column} {value}" for column, value in zip(_COLUMNS, _figures(verdict), strict=True))
+        console.print(f"{name}, seed {seed}: {'right' if verdict.ok else 'WRONG'}; {figures}", soft_wrap=True)
         for what in ("doubled", "missing", "stranded", "troubles"):
             for one in getattr(verdict, what)[:SHOWN]:
                 console.print(f"    {what}: {one}", markup=False, highlight=False, soft_wrap=True)
@@ -76,11 +77,16 @@ def _table(verdicts: list[Verdict]) -> Table:
     table = Table("mode", title="kills by mode")
     for column in _COLUMNS:
         table.add_column(column, justify="right")
-    for v in verdicts:
-        figures = (v.kills, v.stalls, v.sales, v.posted, v.voided, v.returned, v.redemptions, v.calls, v.lost_answers)
-        faults = (len(one) for one in (v.doubled, v.missing, v.stranded, v.for_a_person, v.troubles))
-        table.add_row(v.mode, *map(str, (*figures, *faults)), f"{v.drain_seconds:.1f}")
+    for verdict in verdicts:
+        table.add_row(verdict.mode, *_figures(verdict))
     return table
+
+
+def _figures(v: Verdict) -> tuple[str, ...]:
+    """One for each of _COLUMNS."""
+    counts = (v.kills, v.stalls, v.sales, v.posted, v.voided, v.returned, v.redemptions, v.calls, v.lost_answers)
+    lists = (v.doubled, v.missing, v.stranded, v.for_a_person, v.troubles)
+    return (*map(str, counts), *(str(len(one)) for one in lists), f"{v.drain_seconds:.1f}")
 
 
 if __name__ == "__main__":
