@@ -172,6 +172,8 @@ class Cashier:
         elif outcome in ("return", "void the return"):
             returned = self._return(dice, receipt)
             if outcome == "void the return":
+                if dice.random() < 0.5:
+                    self.state.wait_until(lambda: self._is_given_back(receipt), 3)
                 self._pause(dice)
                 self._press("void", receipt_no=returned)
         elif outcome in ("part return", "return in parts"):
@@ -212,6 +214,12 @@ class Cashier:
 
     def _has(self, service: str, receipt: str, card: str) -> bool:
         return any((row["Receipt_No"], row["Member_Ref"]) == (receipt, card) for row in self.state.rows(service))
+
+    def _is_given_back(self, receipt: str) -> bool:
+        """Whether the points of a sale went back, so that a voided return must take them again."""
+        redemptions, adjustments = (self.state.doc(f"aiq.{name}", []) for name in ("redemptions", "adjustments"))
+        back = {one["reference"] for one in (*(r for r in redemptions if r["refunded"]), *adjustments)}
+        return self.shop.stop.is_set() or receipt in back
 
     def _state_of(self, receipt: str) -> str:
         row = self.state.get("AIQ_Sale", receipt)
