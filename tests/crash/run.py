@@ -6,92 +6,88 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from navplugin.demo.stage import profile_text
+from navplugin.core.model import End
 from navplugin.ledger import SqlLedger
-from navplugin.ledger.schema import NEW_IN_2
 from navplugin.simulator.app import Server
 from navplugin.simulator.control import dump
 from navplugin.simulator.state import State
 from navplugin.simulator.world import demo_world, load_world
-from tests.crash.traffic import Cashier
-from tests.crash.workers import kill, start
+from tests.crash.crew import Crew
+from tests.crash.heard import Heard, listening
+from tests.crash.judge import Evidence, Verdict, judge
+from tests.crash.modes import SCENARIOS, Mode
+from tests.crash.traffic import Cashier, Shop
 
-SCENARIOS = ("same name", "new name", "two workers", "new version")
-MODES = ("posted", "total", "select")
 FAULTS = ("after", "before", "late", "503", "half")
 DRAIN_SECONDS = 90.0
-OFFERS = {"TDO0001": "9001", "TDO0004": "9004"}
+NEWCOMERS = 400
+MOST_MISSED = 20
+"""Workers one after the other that had ended before they were struck: then something else is wrong."""
+
+OnStrike = Callable[[Verdict], None]
 
 
-@dataclass
-class Verdict:
-    """What the other side counted at the end of one scenario."""
-
-    scenario: str
-    mode: str
-    kills: int = 0
-    sales: int = 0
-    posted: int = 0
-    voided: int = 0
-    redemptions: int = 0
-    calls: int = 0
-    lost_answers: int = 0
-    drain_seconds: float = 0.0
-    doubled: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    stranded: list[str] = field(default_factory=list)
-    for_a_person: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Nothing doubled, nothing missing, nothing stranded, nobody called."""
-        return not (self.doubled or self.missing or self.stranded or self.for_a_person or self.troubles)
-
-    def line(self) -> str:
-        """For people."""
-        return (
-            f"{self.scenario:<12} {self.mode:<7} {self.kills:>5} kills {self.sales:>5} sales {self.posted:>5} "
-            f"discounts posted {self.voided:>4} voided {self.redemptions:>5} redemptions {self.calls:>5} calls "
-            f"{self.lost_answers:>4} answers lost | doubled {len(self.doubled)} missing {len(self.missing)} stranded "
-            f"{len(self.stranded)} for a person {len(self.for_a_person)} | drained in {self.drain_seconds:.1f} s"
-        )
+def run_mode(
+    folder: Path, mode: Mode, kills: int, seed: int, scenarios: Iterable[str] = SCENARIOS,
+    on_strike: OnStrike = lambda verdict: None,
+) -> Verdict:  # fmt: skip
+    """One mode: so many strikes, spread over the scenarios, each with a ledger and a simulator of its own."""
+    chosen, whole = tuple(scenarios), Verdict(mode.name)
+    for number, scenario in enumerate(chosen):
+        part = kills * (number + 1) // len(chosen) - kills * number // len(chosen)
+        if part:
+            whole.add(run_scenario(folder / str(number), mode, scenario, part, seed + 1000 * number, on_strike))
+    return whole
 
 
-def run_scenario(folder: Path, scenario: str, kills: int, seed: int, mode: str = "posted") -> Verdict:
-    """Traffic, kills, drain, judgement."""
-    verdict = Verdict(scenario, mode)
+def run_scenario(
+    folder: Path, mode: Mode, scenario: str, kills: int, seed: int, on_strike: OnStrike = lambda verdict: None
+) -> Verdict:
+    """Traffic, strikes, drain, judgement."""
+    verdict, heard, stop = Verdict(mode.name, scenario), Heard(), threading.Event()
     folder.mkdir(parents=True)
     state = State(folder / "simulator")
     load_world(state, _rich_world())
-    server = Server(state)
+    with listening(heard):
+        server = Server(state)
     server.start()
-    stop = threading.Event()
-    cashiers = [Cashier(state, f"P000{n}", f"M100{n + 2}", seed + n, stop) for n in (1, 2)]
+    shop = Shop(state, stop, (f"M{2000 + n}" for n in range(NEWCOMERS)))
+    cashiers = [Cashier(shop, f"P000{n}", f"M100{n + 2}", seed + n) for n in (1, 2)]
     threads = [threading.Thread(target=one.work, daemon=True) for one in cashiers]
-    crew = _Crew(folder, server.url, scenario, mode)
+    crew = Crew(folder, server.url, state, mode, scenario)
     try:
         crew.begin()
-        state.wait_until(lambda: bool(state.rows("AIQ_ReceiptFooter")), 60)
+        if not state.wait_until(lambda: bool(state.rows("AIQ_ReceiptFooter")), 60):
+            verdict.troubles.append(f"no worker came up: {_last_words(crew)}")
+            return verdict
         for thread in threads:
             thread.start()
-        _kill_and_kill(crew, state, server, verdict, kills, random.Random(seed))
+        _strike_and_strike(crew, server, verdict, kills, random.Random(seed), on_strike)
         stop.set()
         for thread in threads:
             thread.join(60)
-        verdict.lost_answers = verdict.lost_answers - len(server.faults.listed())
+        verdict.lost_answers -= len(server.faults.listed())
         server.faults.clear()
-        _drain(crew, state, folder, verdict)
         verdict.sales = sum(one.sales for one in cashiers)
-        verdict.troubles = [t for one in cashiers for t in one.troubles]
-        judge(dump(state), verdict)
+
+        def evidence() -> Evidence:
+            crew.ensure()
+            ledger = SqlLedger(crew.ledger, must_exist=True)
+            claims = ledger.list_claims()
+            ledger.close()
+            noted = _signups(crew.ledger)
+            return Evidence(dump(state), claims, heard, tuple(shop.yes), noted, frozenset(shop.proven))
+
+        before = verdict.troubles
+        _drain(evidence, mode, verdict)
+        verdict.troubles += before
+        verdict.troubles += [t for one in cashiers for t in one.troubles]
+        verdict.troubles += [f"{t.name} did not end" for t in threads if t.is_alive()]
     finally:
         stop.set()
         crew.end()
@@ -101,26 +97,56 @@ def run_scenario(folder: Path, scenario: str, kills: int, seed: int, mode: str =
 
 
 def _rich_world() -> dict[str, Any]:
-    """Members with points for hundreds of sales, discounts that may be used again and again."""
+    """Members with points for hundreds of sales, people who may join, discounts that may be used again and again."""
     world = demo_world()
     for persona in world["personas"]:
         persona["points"] = Decimal(10_000_000)
     for discount in world["discounts"]:
         discount["reusable"] = True
+    like = world["members"][0]
+    for number in range(2000, 2000 + NEWCOMERS):
+        own = {"Card_No": f"M{number}", "Account_No": f"A{number}", "Contact_No": f"C{number}"}
+        world["members"].append({**like, **own, "Surname": str(number), "Mobile_Phone_No": f"555010{number}"})
     return world
 
 
-def _kill_and_kill(
-    crew: _Crew, state: State, server: Server, verdict: Verdict, kills: int, dice: random.Random
+def _strike_and_strike(
+    crew: Crew, server: Server, verdict: Verdict, kills: int, dice: random.Random, on_strike: OnStrike
 ) -> None:
-    while verdict.kills < kills:
+    state = crew.state
+    refund = {"endpoint": ("aiq.refund",), "adjust": ("aiq.adjust",)}.get(crew.mode.refund, ())
+    calls = ("aiq.redeem", "aiq.redeem", "aiq.redeem", *refund, "aiq.signup")
+    missed = 0
+    while verdict.strikes < kills and missed < MOST_MISSED:
         if dice.random() < 0.3:
-            server.faults.add({"call": "aiq.redeem", "fault": dice.choice(FAULTS)})
+            server.faults.add({"call": dice.choice(calls), "fault": dice.choice(FAULTS)})
             verdict.lost_answers += 1
         # After so many requests, not seconds: a slow machine must not kill a worker that has not even begun.
         target = _requests(state) + dice.randint(1, 90)
         state.wait_until(lambda: _requests(state) >= target, 5)  # noqa: B023 asked at once
-        verdict.kills += crew.strike(dice)
+        what = crew.strike(dice)
+        missed = 0 if what else missed + 1
+        verdict.kills += what == "kill"
+        verdict.stalls += what == "stall"
+        on_strike(verdict)
+    if missed == MOST_MISSED:
+        verdict.troubles.append(f"the last {missed} workers had ended by themselves")
+
+
+def _signups(ledger: Path) -> dict[str, str]:
+    """What the ledger says of each sign-up, by card: for the person who reads a verdict."""
+    raw = sqlite3.connect(ledger, timeout=10)
+    try:
+        rows = raw.execute("SELECT member_card_no, receipt_no, state, tries, note FROM signup ORDER BY changed_at")
+        return {card: f"receipt {no}: {state}, {tries} tries, {note}" for card, no, state, tries, note in rows}
+    finally:
+        raw.close()
+
+
+def _last_words(crew: Crew) -> str:
+    log = crew.folder / "worker.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
 
 
 def _requests(state: State) -> int:
@@ -128,120 +154,15 @@ def _requests(state: State) -> int:
     return sum(state.doc("nav.requests", {}).values())
 
 
-class _Crew:
-    """The workers of one store, and how the next one starts."""
-
-    def __init__(self, folder: Path, url: str, scenario: str, mode: str) -> None:
-        self.folder, self.scenario, self.number = folder, scenario, 0
-        self.text: Callable[[str], str] = lambda name: profile_text(
-            url, {"redeem-at": mode, "name": name, "matcher": "builtin", "grace-seconds": "5"}
-        )
-        self.workers: list[BaseProcess] = []
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger file."""
-        return self.folder / "navplugin.db"
-
-    def begin(self) -> None:
-        """Start a worker as the scenario says; with two, a second one beside it."""
-        self._start()
-        if self.scenario == "two workers":
-            self._start()
-
-    def _start(self) -> None:
-        self.number += 1
-        name = f"worker {self.number}" if self.scenario == "new name" else "worker"
-        config = self.folder / f"site{self.number % 4}.ini"
-        config.write_text(self.text(name), "utf-8")
-        self.workers.append(start(config, self.folder / "worker.log"))
-
-    def strike(self, dice: random.Random) -> int:
-        """Kill one worker; how many were alive until then. Another one takes its place."""
-        victim = self.workers.pop(dice.randrange(len(self.workers)))
-        killed = kill(victim)
-        if self.scenario == "new version" and dice.random() < 0.5:
-            as_version_1(self.ledger)
-        self._start()
-        return int(killed)
-
-    def ensure(self) -> None:
-        """At least one that lives: of two, the one that was taken over has ended by itself."""
-        self.workers = [one for one in self.workers if one.is_alive()]
-        if not self.workers:
-            self._start()
-
-    def end(self) -> None:
-        """Kill them all."""
-        for worker in self.workers:
-            kill(worker)
-
-
-def as_version_1(path: Path) -> None:
-    """The ledger as the version before left it: the next start must bring it up to date with claims in flight.
-
-    What only version 2 knows is lost, as it would be.
-    """
-    raw = sqlite3.connect(path, timeout=10)
-    try:
-        raw.execute("BEGIN IMMEDIATE")
-        for table in NEW_IN_2:
-            raw.execute(f"DROP TABLE {table.name}")
-        for column in ("staff_id", "pos_terminal_no", "taken_at", "missing_since", "collect", "given_back", "voided",
-                       "resolved"):  # fmt: skip
-            raw.execute(f"ALTER TABLE claim DROP COLUMN {column}")
-        raw.execute("UPDATE meta SET value = '1' WHERE name = 'version'")
-        raw.commit()
-    finally:
-        raw.close()
-
-
-def _drain(crew: _Crew, state: State, folder: Path, verdict: Verdict) -> None:
-    """No more faults, no more kills: everything must come to its end by itself."""
+def _drain(evidence: Callable[[], Evidence], mode: Mode, verdict: Verdict) -> None:
+    """No more faults, no more strikes: everything must come to its end by itself."""
     begun, never = time.monotonic(), threading.Event()
-    open_claims = ["unknown"]
     while time.monotonic() - begun < DRAIN_SECONDS:
-        crew.ensure()
         never.wait(0.5)
-        ledger = SqlLedger(crew.ledger, must_exist=True)
-        claims = ledger.list_claims()
-        ledger.close()
-        open_claims = [c.key for c in claims if c.end == "OPEN"]
-        verdict.for_a_person = [f"{c.key}: {c.end} {c.reason}" for c in claims if c.needs_person]
-        if not open_claims and not _unequal(dump(state), verdict.mode):
+        found = evidence()
+        judge(found, mode, verdict)
+        left = (claim for claim in found.claims if claim.end is End.OPEN)
+        verdict.stranded = [f"{claim.key}: points {claim.points}, {claim.reason}" for claim in left]
+        if verdict.ok:
             break
     verdict.drain_seconds = time.monotonic() - begun
-    verdict.stranded = open_claims
-
-
-def _unequal(seen: dict[str, Any], mode: str) -> bool:
-    found = Verdict("", mode)
-    judge(seen, found)
-    return bool(found.doubled or found.missing)
-
-
-def judge(seen: dict[str, Any], verdict: Verdict) -> None:
-    """NAV's posted discounts against AIQ's redemptions, receipt by receipt."""
-    live: dict[tuple[str, str], int] = {}
-    for one in seen["aiq"]["redemptions"]:
-        key = (one["reference"], one["discount_id"])
-        live[key] = live.get(key, 0) + (not one["refunded"])
-    verdict.redemptions = len(seen["aiq"]["redemptions"])
-    verdict.calls = sum(call["kind"] == "redeem" for call in seen["aiq"]["calls"])
-    returned = {s["Refund_Receipt_No"] for s in seen["sales"] if s["Refund_Receipt_No"]}
-    verdict.posted = verdict.voided = 0
-    verdict.doubled, verdict.missing = [], []
-    for sale in seen["sales"]:
-        receipt, voided = sale["Receipt_No"], sale["Entry_Status"] == "Voided"
-        verdict.voided += voided
-        offers = {d["Offer_No"] for d in sale["discounts"]} & OFFERS.keys()
-        if sale["Sale_Is_Return_Sale"]:
-            continue
-        verdict.posted += len(offers) if not voided else 0
-        for offer, discount_id in OFFERS.items():
-            wanted = int(offer in offers and not voided and receipt not in returned)
-            taken = live.get((receipt, discount_id), 0)
-            if taken > wanted:
-                verdict.doubled.append(f"{receipt} {offer}: {taken} taken, {wanted} wanted, {sale['Entry_Status']}")
-            if taken < wanted:
-                verdict.missing.append(f"{receipt} {offer}: {taken} taken, {wanted} wanted, {sale['Entry_Status']}")
