@@ -207,7 +207,8 @@ def _rows(books: Books) -> Iterable[Finding]:
     by_key = {c.key: c for c in books.claims}
     last = {(c.receipt_no, c.sale_guid, c.coupon_code): c for c in sorted(books.claims, key=lambda c: c.generation)}
     for receipt, snapshot in books.sales.items():
-        for grant in snapshot.grants:
+        # Nothing is written to a suspended sale: its rows are as old as the suspension.
+        for grant in snapshot.grants if snapshot.sale.state is not SaleState.SUSPENDED else ():
             unnamed = last.get((receipt, snapshot.sale.sale_guid, grant.coupon_code))
             claim = by_key.get(grant.redemption_id) if grant.redemption_id else unnamed
             if grant.redemption_id and claim is None:

@@ -153,9 +153,7 @@ def next_move(
     """
     goal = goal_of(claim, view, policy, now, rules)
     if claim.end not in MAY_MOVE or (claim.end is not End.OPEN and goal is not Goal.GIVE):
-        # A ledger that was put back may have missed that the points went back since.
-        back = claim.doubtful and claim.end is End.SETTLED and said_by_nav(claim, view.grant) is Points.NO
-        return Move.BELIEVE_NAV if back and goal is Goal.TAKE else Move.NOTHING
+        return _recheck(claim, view, goal, policy, looked) if claim.doubtful else Move.NOTHING
     if goal is Goal.GIVE and claim.points is Points.YES and "unwind" not in rules:
         return Move.NOTHING
     if goal in (Goal.KEEP, Goal.TAKE) and claim.given_back and claim.points is Points.NO:
@@ -195,19 +193,31 @@ def _find_out(
 
 
 def _resolve_doubt(claim: Claim, view: View, goal: Goal, policy: Policy, looked: float) -> Move:
-    """AIQ's listing first. Where it cannot tell, NAV's row may: that points went back it knows for good, that they were
-    taken is enough where they should be."""
+    """That points went back NAV's row knows for good. Else AIQ's listing; where it cannot tell, that they were taken is
+    believed where they should be."""
+    said = said_by_nav(claim, view.grant)
+    if said is Points.NO:
+        return Move.BELIEVE_NAV
     if _can_look(claim, policy) and looked <= policy.unknown_max.total_seconds():
         return Move.LOOK
-    said = said_by_nav(claim, view.grant)
-    return Move.BELIEVE_NAV if said is Points.NO or (said is Points.YES and goal is Goal.TAKE) else Move.SUSPECT
+    return Move.BELIEVE_NAV if said is Points.YES and goal is Goal.TAKE else Move.SUSPECT
+
+
+def _recheck(claim: Claim, view: View, goal: Goal, policy: Policy, looked: float) -> Move:
+    """A settled sale in a ledger that was put back: its points may have gone back since, and been owed again."""
+    if claim.end is not End.SETTLED or goal is not Goal.TAKE:
+        return Move.NOTHING
+    move = _resolve_doubt(claim, view, goal, policy, looked)
+    confirms = move is Move.BELIEVE_NAV and said_by_nav(claim, view.grant) is Points.YES
+    return Move.NOTHING if confirms or move is Move.SUSPECT else move
 
 
 def _can_look(claim: Claim, policy: Policy) -> bool:
-    """AIQ lists redemptions, not adjustments: whether one of those arrived cannot be looked up."""
+    """AIQ lists redemptions, not adjustments: whether one of those arrived cannot be looked up. Nor what a redemption
+    that is listed means to a ledger that may not know of the adjustment after it."""
     gives_by_adjustment = policy.refund == "adjust" or bool(claim.collect)
     by_adjustment = claim.collect == "sent" or (claim.refunding and gives_by_adjustment)
-    if claim.doubtful and claim.points is Points.YES:
+    if claim.doubtful:
         by_adjustment = gives_by_adjustment
     return policy.lookup != "blind" and not by_adjustment
 
@@ -333,7 +343,7 @@ def _after_refund(
     if claim.balance_before is not None and signs.balance is not None and not live:
         back = back or signs.balance + signs.spent >= claim.balance_before + claim.points_cost
     if (back and not live) or (not live and "positive-refund" not in rules):
-        return mark_given_back(claim, "endpoint")
+        return replace(mark_given_back(claim, "endpoint"), end=End.OPEN)
     # One that may still be under way is not sent again.
     return mark_taken(claim, now) if live and (past or not claim.refunding) else None
 

@@ -15,7 +15,9 @@ from navplugin.claims import (
     Policy,
     View,
     is_given_back,
+    mark_answer,
     mark_end,
+    mark_given_back,
     mark_told,
     next_move,
 )
@@ -42,6 +44,8 @@ from navplugin.teller import Purse, StepCounter, Teller, find_discount
 log = logging.getLogger("navplugin.money")
 
 MOVES_A_TICK = 6
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds between two look-ups of one claim."""
 
 
 PurseOf = Callable[[str], Purse]
@@ -65,6 +69,8 @@ class Cashbox:
         self._unsure_since: dict[tuple[str, int], float] = {}
         self._looked_since: dict[tuple[str, int], float] = {}
         """Claim key and attempt -> when this process first knew that the outcome is not known, and first looked."""
+        self._next_look: dict[tuple[str, int], tuple[float, float]] = {}
+        """When to look again, and the pause after that."""
 
     def settle(
         self, situation: Situation, decision: Decision, purse_of: PurseOf, *, returned: str = ""
@@ -118,6 +124,7 @@ class Cashbox:
         may_look = policy.lookup != "blind"
         found = openings(snapshot, claims, orphans, self.rules, doubtful=doubtful, may_look=may_look)
         for opening in found:
+            self._supersede(opening, claims)
             reason = "" if opening.orphan else self._view(opening.claim, situation, decision, purse).withheld
             opening = replace(opening, claim=replace(opening.claim, doubtful=opening.foreign or doubtful))
             reason = reason or self._try_open(opening, purse_of(opening.claim.member_card_no), now)
@@ -128,6 +135,18 @@ class Cashbox:
             refused |= dict.fromkeys(codes, "Choose it in the wallet; a typed code is not taken.")
         effects = (withdraw(snapshot, grants.get(code), code, reason) for code, reason in refused.items())
         return [effect for effect in effects if effect]
+
+    def _supersede(self, opening: Opening, claims: tuple[Claim, ...]) -> None:
+        """NAV names a later claim of this discount than the ledger has: the ones before it were released, or it would
+        not exist. How their points went back is not known; by the store's own way, if they were taken."""
+        for claim in claims:
+            same = claim.coupon_code == opening.claim.coupon_code and claim.generation < opening.claim.generation
+            if opening.foreign and same and claim.end is not End.RELEASED:
+                policy = self.policies.get(claim.store_no) or Policy()
+                how = "adjust" if policy.refund == "adjust" or claim.collect else "endpoint"
+                taken = claim.points is Points.YES
+                over = mark_given_back(claim, how) if taken else mark_answer(claim, Points.NO)
+                self.teller.save(claim, mark_end(over, End.RELEASED, "NAV names a later claim"), Move.RELEASE)
 
     def _discounts(
         self, situation: Situation, claims: tuple[Claim, ...], purse: Purse
@@ -205,6 +224,7 @@ class Cashbox:
         if claim.points is not Points.SENT and not claim.doubtful:
             self._unsure_since.pop(mine, None)
             self._looked_since.pop(mine, None)
+            self._next_look.pop(mine, None)
             return 0.0
         now = self.clock.monotonic()
         return now - self._unsure_since.setdefault(mine, now)
@@ -259,7 +279,8 @@ class Cashbox:
         if move is Move.REDEEM:
             return self.teller.redeem(claim, purse, posted=view.state is SaleState.POSTED)
         if move is Move.LOOK:
-            self._looked_since.setdefault(_attempt(claim), self.clock.monotonic())
+            if not self._may_look(claim):
+                return None
             return self.teller.look(claim, purse, event_at, past=past)
         if move is Move.BELIEVE_NAV:
             return self.teller.believe_nav(claim, view.grant, policy)
@@ -270,6 +291,16 @@ class Cashbox:
         if move is Move.TELL:
             return self.teller.save(claim, mark_told(claim), move)
         return self._finish(move, claim, view, policy)
+
+    def _may_look(self, claim: Claim) -> bool:
+        """AIQ's budget is for tills: the longer nothing is found, the seldomer it is asked."""
+        mine, now = _attempt(claim), self.clock.monotonic()
+        self._looked_since.setdefault(mine, now)
+        at, pause = self._next_look.get(mine, (now, FIRST_PAUSE))
+        if now < at:
+            return False
+        self._next_look[mine] = (now + pause, min(pause * 2, LONGEST_PAUSE))
+        return True
 
     def _finish(self, move: Move, claim: Claim, view: View, policy: Policy) -> Claim:
         ends = {Move.RELEASE: End.RELEASED, Move.SETTLE: End.SETTLED, Move.OWE: End.OWED, Move.SUSPECT: End.SUSPECT}

@@ -44,8 +44,9 @@ from navplugin.odd_answers import OddAnswers
 
 log = logging.getLogger("navplugin.money")
 
-URL_SECONDS = 300.0
-"""How long an address to redeem is used (aiq-api.md 6.3: its life is not documented)."""
+WALLET_SECONDS = 2.0
+"""How old a wallet may be when points are taken by it: price, person and balance are those of this moment, or a changed
+price would be charged and not noted. It is also how long an address to redeem is used (aiq-api.md 6.3)."""
 SEND_BY = 4.0
 """Seconds from the record of a call to its first byte. `grace-seconds` is longer than this and the call together."""
 ANSWER_TRIES = 6
@@ -127,7 +128,7 @@ class Teller:
     def _fresh_wallet(self, claim: Claim, purse: Purse) -> _Seen | None:
         """The member's wallet, young enough for its addresses to be used; None: AIQ cannot be asked now."""
         known = purse.wallet
-        young = known is not None and self.clock.monotonic() - known.asked <= URL_SECONDS
+        young = known is not None and self.clock.monotonic() - known.asked <= WALLET_SECONDS
         if young and find_discount(known, claim.discount_id) is not None:
             return _Seen(known)
         if not self._odd.may_ask(claim):

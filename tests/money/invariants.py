@@ -7,6 +7,7 @@ from decimal import Decimal
 from navplugin.core.model import Claim, SaleState
 from navplugin.openings import latest_by_code
 from tests.money.aiq import CODES, MEMBER
+from tests.money.books import audited
 from tests.money.till import ReturnSale, Till
 from tests.money.world import World
 
@@ -24,7 +25,8 @@ def check_now(world: World) -> None:
                 say(f"I2: {receipt} {code}: points were taken twice")
             if net < 0 and not _is_known_stray(world, receipt, code):
                 say(f"I9: {receipt} {code}: points were given back twice")
-            if world.setup.redeem_at == "select" and net == 0 and _is_on_open_sale(world.sales[receipt], code):
+            takes_early = world.setup.redeem_at == "select" and "usurp" not in world.io.plan.values()
+            if takes_early and net == 0 and _is_on_open_sale(world.sales[receipt], code):
                 say(f"I1: {receipt} {code}: the line stands and the points are not taken")
     if world.setup.owed != "adjust" and min(world.aiq.points.values()) < 0:
         say("I2: more points were taken than there are")
@@ -47,14 +49,43 @@ def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:
     return code in till.grants and till.grants[code].status.is_picked
 
 
+LOST = ("restore", "lose", "usurp")
+
+
 def check_end(world: World) -> None:
-    """What must be true once nothing is in flight any more."""
+    """What must be true once nothing is in flight any more. Where a ledger was put back or lost, something may be
+    beyond the worker's means, if the audit names it; where all is well, the audit is silent."""
+    before, found = len(world.violations), audited(world)
     for receipt in world.setup.receipts:
         till = world.sales[receipt]
         assert isinstance(till, Till)
         for code in CODES:
             _check_code(world, till, code)
     _check_ledger(world)
+    named = {(f.receipt_no, f.coupon_code) for f in found}
+    if any(what.startswith(LOST) for what in world.io.plan.values()):
+        wrong = world.violations[before:]
+        world.violations[before:] = [w for w in wrong if not _is_named(w, named) and not _nobody_can_know(world)]
+    elif not world.violations:
+        world.violations += [f"audit: {f}" for f in found if not _may_be_found(world, f.receipt_no, f.coupon_code)]
+
+
+def _nobody_can_know(world: World) -> bool:
+    """Given back by an adjustment, which AIQ does not list, at the very moment at which the ledger was lost, and the
+    return voided after that."""
+    voided = any(isinstance(s, ReturnSale) and s.voided for s in world.sales.values())
+    return world.setup.refund == "adjust" and voided
+
+
+def _is_named(violation: str, named: set[tuple[str, str]]) -> bool:
+    """Whether the audit names the receipt and discount of a violation, or the receipt as a whole."""
+    return violation.startswith(("I1", "I5", "I12")) and any(r in violation and c in violation for r, c in named)
+
+
+def _may_be_found(world: World, receipt: str, code: str) -> bool:
+    """What a person still has to do may be found too."""
+    claims = [c for c in world.store.claims.values() if c.receipt_no == receipt and code in ("", c.coupon_code)]
+    return any(c.needs_person for c in claims) or world.sales[receipt].row().state.is_open
 
 
 def _check_code(world: World, till: Till, code: str) -> None:
@@ -73,7 +104,8 @@ def _check_code(world: World, till: Till, code: str) -> None:
             say("I8: a vanished sale's claim stays open")
         return
     if till.state.is_open:
-        if net > (1 if world.setup.redeem_at != "posted" else 0):
+        most = 2 if _is_known_stray(world, till.receipt_no, code) else 1
+        if net > (most if world.setup.redeem_at != "posted" else 0):
             say("I1: taken too early")
         if end == "OPEN" and code not in till.lines and world.setup.redeem_at != "select":
             say("a line that the cashier removed leaves a claim behind")
@@ -143,7 +175,8 @@ def _is_in_doubt(world: World, claim: Claim) -> bool:
     """A ledger was put back or took over, and nothing shows what became of the points."""
     if "took over" not in claim.reason:
         return False
-    return world.setup.lookup == "blind" or world.setup.refund == "adjust" or not world.aiq.taken
+    setup = world.setup
+    return setup.lookup == "blind" or setup.refund == "adjust" or setup.drops_refunded or not world.aiq.taken
 
 
 def _may_be_owed(world: World) -> bool:
@@ -158,7 +191,8 @@ def _check_ledger(world: World) -> None:
             world.violations.append(f"I8: {claim.key} is never over")
     known = {(c.receipt_no, c.coupon_code) for c in world.store.claims.values()}
     for one in world.aiq.taken:
-        if (one.receipt_no, one.code) not in known:
+        guid = one.key.split("/")[3]
+        if (one.receipt_no, one.code) not in known and world.aiq.net(guid, one.code):
             world.violations.append(f"I12: AIQ has a redemption for {one.receipt_no} {one.code} that nobody knows")
     last = {row[0]: row for row in world.store.journal}
     for key, claim in world.store.claims.items():

@@ -128,7 +128,7 @@ class Till:
             return
         if grant.status is GrantStatus.GRANTED and self.basket >= grant.min_balance and grant.member_ref == self.member:
             # An old key must not confirm a new pick.
-            self._set(code, status=GrantStatus.PICKED, picked_at=self.clock.now(), redemption_id="")
+            self._set(code, status=GrantStatus.PICKED, picked_at=self.clock.now(), redemption_id="", points="")
             if self.mode != "select":
                 self._insert(code)
 
