@@ -16,6 +16,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 
 @dataclass(slots=True)
 class _Odd:
+    reason: str
     since: float
     next: float
     pause: float
@@ -44,7 +45,9 @@ class OddAnswers:
             self._claims.pop(claim.key, None)
             return None
         now = self._clock.monotonic()
-        odd = self._claims.setdefault(claim.key, _Odd(now, now, FIRST_PAUSE))
+        odd = self._claims.get(claim.key)
+        if odd is None or odd.reason != reason:  # only what AIQ keeps saying is believed
+            odd = self._claims[claim.key] = _Odd(reason, now, now, FIRST_PAUSE)
         if self._at_once or now - odd.since >= seconds:
             self._claims.pop(claim.key, None)
             return reason

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from navplugin.core.errors import NavpluginError
+from navplugin.core.errors import NavpluginError, ProtocolError
 from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
 from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
 from navplugin.teller import Purse
@@ -103,27 +103,35 @@ class People:
     def _ask_again(
         self, card: str, contact: Contact, wallet: Wallet, persona: Persona | None
     ) -> tuple[Wallet | None, bool]:
-        """The wallet of somebody else: an error of AIQ's, or another person by now (a new phone, two personas that were
-        merged). What AIQ says twice is believed; that look-up and wallet use the same ids is not documented."""
         self.forget_wallet(card)
         try:
-            second = self._fetch(contact)
+            second = self._second(card, contact, wallet, persona)
         except NavpluginError as problem:
             self._lost(problem)
             return None, False
-        known = self._wallet_ids.get(card) or (persona.contact_id if persona else "")
-        if second is None or second.contact_id not in (wallet.contact_id, known):
-            log.error("AIQ's wallets of one member belong to different people; it is asked again later")
-            return None, False
-        self._wallet_ids[card] = second.contact_id
         self._keep(card, second)
         return second, True
+
+    def _second(self, card: str, contact: Contact, first: Wallet, persona: Persona | None) -> Wallet:
+        """After the wallet of somebody else: an error of AIQ's, or another person by now (a new phone, two personas
+        that were merged). What AIQ says twice is believed; that look-up and wallet use the same ids is not documented.
+        ProtocolError where AIQ says something else again."""
+        second = self._fetch(contact)
+        known = self._wallet_ids.get(card) or (persona.contact_id if persona else "")
+        if second is None or second.contact_id not in (first.contact_id, known):
+            raise ProtocolError("the wallets of one member belong to different people", system="AIQ", where="wallet")
+        self._wallet_ids[card] = second.contact_id
+        return second
 
     def read_wallet(self, member_card_no: str) -> Wallet | None:
         """The wallet straight from AIQ, for the money machine; raises what the adapter raises."""
         member = self.member(member_card_no)
         contact = self.loyalty.contact_of(member) if member else None
         wallet = self._fetch(contact) if contact else None
+        if wallet is not None and contact is not None:
+            persona = self.ledger.person(member_card_no)
+            if not self._is_expected(member_card_no, wallet, persona):
+                wallet = self._second(member_card_no, contact, wallet, persona)
         self._keep(member_card_no, wallet)
         return wallet
 

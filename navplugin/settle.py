@@ -277,7 +277,7 @@ class Cashbox:
     ) -> Claim | None:  # fmt: skip
         """The claim after the move; None = nothing was learnt, try again in a later tick."""
         if move is Move.REDEEM:
-            return self.teller.redeem(claim, purse, posted=view.state is SaleState.POSTED)
+            return self.teller.redeem(claim, policy, purse, posted=view.state is SaleState.POSTED)
         if move is Move.LOOK:
             if not self._may_look(claim):
                 return None

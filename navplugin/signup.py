@@ -108,7 +108,12 @@ def signup_key(snapshot: Snapshot, prompt: Prompt) -> str:
 
 def pending(records: Iterable[SignupRecord], member_card_no: str) -> SignupRecord | None:
     """The record of this member whose Yes AIQ has neither taken nor refused."""
-    return next((r for r in records if r.member_card_no == member_card_no and r.state in ("yes", "sent")), None)
+    return next((r for r in records if r.member_card_no == member_card_no and is_pending(r)), None)
+
+
+def is_pending(record: SignupRecord) -> bool:
+    """Whether AIQ has neither taken nor refused this Yes."""
+    return record.state in ("yes", "sent")
 
 
 def why_no_prompt(snapshot: Snapshot, persona: Persona, decision: Decision) -> str:

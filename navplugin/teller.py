@@ -98,7 +98,7 @@ class Teller:
 
     # ---- taking ----------------------------------------------------------------------------------------------------
 
-    def redeem(self, claim: Claim, purse: Purse, *, posted: bool) -> Claim | None:
+    def redeem(self, claim: Claim, policy: Policy, purse: Purse, *, posted: bool) -> Claim | None:
         """Take the points. posted: the sale is closed, so that no cashier can be asked any more."""
         wallet = self._fresh_wallet(claim, purse)
         if wallet is None:
@@ -123,7 +123,10 @@ class Teller:
         def call(may_send: Callable[[], bool], claim: Claim) -> str:
             return self.loyalty.send_redemption(discount, claim.receipt_no, claim.key, may_send)
 
-        return self._call(claim, sent, call, "redemption", purse, nothing_taken=before, refused=Points.REFUSED)
+        return self._call(
+            claim, sent, call, "redemption", purse, nothing_taken=before, refused=Points.REFUSED,
+            same_key=policy.lookup == "keyed",
+        )  # fmt: skip
 
     def _fresh_wallet(self, claim: Claim, purse: Purse) -> _Seen | None:
         """The member's wallet, young enough for its addresses to be used; None: AIQ cannot be asked now."""
@@ -198,12 +201,12 @@ class Teller:
 
     def _call(
         self, before: Claim, sent: Claim, call: Callable[[Callable[[], bool], Claim], str], what: str, purse: Purse, *,
-        nothing_taken: Points, refused: Points, back: str = "",
+        nothing_taken: Points, refused: Points, back: str = "", same_key: bool = False,
     ) -> Claim | None:  # fmt: skip
         """One call that moves points; the claim after its answer. None: certainly without effect, try again later.
 
         before, sent: the claim now, and as it is recorded. nothing_taken, refused: P then. back: how a refund gives the
-        points back; "" where points are taken.
+        points back; "" where points are taken. same_key: sent again it takes nothing more.
         """
         begun = self.clock.monotonic()  # before the record: a stall after it counts
         claim = before
@@ -242,7 +245,12 @@ class Teller:
             return claim
         purse.empty()
         done = mark_given_back(claim, back) if back else mark_taken(claim, self.clock.now(), number)
-        return self._answered(claim, done, "given back" if back else "taken")
+        try:
+            return self._answered(claim, done, "given back" if back else "taken")
+        except LedgerUnusable:
+            if not same_key:
+                self._tell_of_stray(claim, done)
+            raise
 
     def _not_sent(
         self, claim: Claim, what: str, points: Points, collect: str, problem: NavpluginError
@@ -259,9 +267,6 @@ class Teller:
                 if not left:
                     raise
                 log.error("receipt %s: AIQ's answer waits to be written (%s)", claim.receipt_no, busy)
-            except LedgerUnusable:
-                self._tell_of_stray(claim, after)
-                raise
             else:
                 break
         log.info("receipt %s, coupon code %s: %s", saved.receipt_no, saved.coupon_code, move)
@@ -270,8 +275,7 @@ class Teller:
     def _tell_of_stray(self, claim: Claim, after: Claim) -> None:
         """A call of this worker took effect after another worker had settled the matter without it: it stalled between
         its last question and the first byte, for longer than any grace. Nobody but this process knows."""
-        moved = after.points is Points.YES if not claim.refunding else bool(after.given_back)
-        if moved and not self._was_found(claim, after):
+        if not self._was_found(claim, after):
             what = "given back" if claim.refunding else "taken"
             text = f"AIQ has {what} the points twice for one discount; undo one of them in AIQ, then say `taken`"
             log.error("receipt %s, coupon code %s: %s", claim.receipt_no, claim.coupon_code, text)

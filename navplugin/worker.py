@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,20 +35,20 @@ from navplugin.core.model import (
     StoreSettings,
 )
 from navplugin.core.money import ZERO
-from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter
+from navplugin.core.ports import Clock, JournalReader, LoyaltyProvider, NavWriter, SignupRecord
 from navplugin.cursors import MarkCursor
 from navplugin.lanes import Lanes
 from navplugin.ledger import SqlLedger
 from navplugin.ledger_record import LedgerRecord, NoRecord
 from navplugin.mismatch import compare, figures_of
-from navplugin.open_sales import OpenSales
+from navplugin.open_sales import MemberTurns, OpenSales
 from navplugin.people import Answer, People, Purses
 from navplugin.presence import PinDesk
 from navplugin.reconcile import GRANTS, reconcile_grants, reconcile_rows
 from navplugin.returns import Returns
 from navplugin.settle import Cashbox
 from navplugin.setup_reader import SetupReader
-from navplugin.signup import SignupDesk, pending, why_no_prompt
+from navplugin.signup import SignupDesk, is_pending, pending, why_no_prompt
 
 log = logging.getLogger("navplugin.worker")
 
@@ -120,9 +120,7 @@ class Worker:
         self._setup = SetupReader(reader, clock, company.setup_lifetime)
         self._told: set[str] = set()
         self._open_sales = OpenSales()
-        self._served: dict[str, str] = {}
-        """Receipt -> member card, while a lane works on it."""
-        self._waited: set[str] = set()
+        self._turns = MemberTurns()
         self._refused: dict[tuple[object, ...], object] = {}
 
     def tick(self) -> TickReport:
@@ -136,14 +134,14 @@ class Worker:
         sales = [s for s in self._due_sales().values() if s.receipt_no not in self.lanes.busy]
         jobs: dict[str, Callable[[], tuple[bool, int]]] = {}
         found = self._snapshots(sales, report) if sales else ()
-        for snapshot in self._in_turn(found):
+        for snapshot in self._turns.next_ones(found):
             receipt = snapshot.sale.receipt_no
             report.sales += 1
             report.bare = report.bare or (snapshot.sale.state.is_open and not snapshot.sale.footer_code)
             self._seen[receipt] = snapshot.sale.change_mark
             jobs[receipt] = partial(self._process, snapshot)
         for receipt, outcome in self.lanes.run(jobs):
-            self._served.pop(receipt, None)
+            self._turns.done(receipt)
             try:
                 due, done = outcome()
             except Fatal:
@@ -155,23 +153,10 @@ class Worker:
             report.effects += done
             if due:
                 self._again.add(receipt)
+        self._again |= self._turns.waiting
         report.again, report.busy = len(self._again), len(self.lanes.busy)
         self._save_mark()
         return report
-
-    def _in_turn(self, snapshots: Sequence[Snapshot]) -> Iterator[Snapshot]:
-        """Sales on which one member uses points one after the other, in the order of NAV's marks, and so of posting:
-        served at once, each could be promised the same points. Who waited in the last round comes first in this one."""
-        waited, self._waited = self._waited, set()
-        # Returns before all: what they take back must not be taken first.
-        for snapshot in sorted(snapshots, key=lambda s: (not s.is_return, s.sale.receipt_no not in waited)):
-            receipt, card = snapshot.sale.receipt_no, snapshot.sale.member_card_no if _uses_points(snapshot) else ""
-            if card and card in self._served.values():
-                self._waited.add(receipt)
-                self._again.add(receipt)
-            else:
-                self._served[receipt] = card
-                yield snapshot
 
     def _snapshots(self, sales: list[Sale], report: TickReport) -> Sequence[Snapshot]:
         """All at once; where one row cannot be understood, one sale after the other, so that it holds up no other."""
@@ -278,10 +263,13 @@ class Worker:
     def _ask(self, snapshot: Snapshot, store: StoreSettings, actions: list[StaffAction]) -> tuple[Answer, bool]:
         """AIQ's answer for the member of this sale, after any sign-up that the cashier's Yes calls for."""
         sale = snapshot.sale
+        records = self.desk.record_answers(snapshot)
+        for other in records:
+            if other.member_card_no != sale.member_card_no and is_pending(other):
+                self._join_who_left(other, store)
         if not sale.member_card_no:
             return Answer(None, None, None, None, wallet_known=False), False
         asked = {a.action for a in actions}
-        records = self.desk.record_answers(snapshot)
         record = pending(records, sale.member_card_no)
         fresh = timedelta(seconds=store.fresh_seconds)
         answer = self.people.ask(
@@ -296,6 +284,12 @@ class Worker:
         if persona is None:
             return answer, True
         return self.people.ask(sale.member_card_no, timedelta(0), past_cache=False, want_wallet=True), False
+
+    def _join_who_left(self, record: SignupRecord, store: StoreSettings) -> None:
+        """A member said Yes, and the cashier then put another card on the sale: the Yes counts all the same."""
+        member = self.people.member(record.member_card_no)
+        if member is not None and self.desk.join(record, member, store) is None:
+            self._again.add(record.receipt_no)
 
     def _situation(self, snapshot: Snapshot, store: StoreSettings, answer: Answer, joining: bool) -> Situation:
         sale, setup = snapshot.sale, self._setup.read()
@@ -389,7 +383,3 @@ class Worker:
         if text not in self._told:
             self._told.add(text)
             log.error("%s", text)
-
-
-def _uses_points(snapshot: Snapshot) -> bool:
-    return bool(snapshot.picks) or (snapshot.posted is not None and bool(snapshot.posted.discounts))

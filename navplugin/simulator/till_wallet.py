@@ -205,7 +205,7 @@ def _pick(till: Till, grant: Row) -> None:
     till.back_to_sale()
     picked = {"Status": "Picked", "Picked_By": till.desk["staff_id"], "Picked_At": till.state.now(), "Reason": ""}
     # The key of an earlier claim must not confirm this pick.
-    row = till.state.put(GRANTS, {**grant, **picked, "Redemption_ID": ""})
+    row = till.state.put(GRANTS, {**grant, **picked, "Redemption_ID": "", "Points": " "})
     if till.setup["Redeem_At"] != "Select":
         _insert(till, row)
 

@@ -64,6 +64,7 @@ class Aiq:
     skew: timedelta = timedelta(0)
     costs: dict[str, Decimal] = field(default_factory=lambda: {code: cost for code, (_, cost) in CODES.items()})
     drops_refunded: bool = False
+    blank: bool = False
     spent: bool = False
 
     def now(self) -> datetime:
@@ -117,7 +118,7 @@ class Aiq:
 
         def read() -> Lookup:
             # As the adapter asks: a day wider than our clock says, on both sides.
-            seen = [t for t in self.taken if t.at >= since - timedelta(days=1)]
+            seen = [] if self.blank else [t for t in self.taken if t.at >= since - timedelta(days=1)]
             seen = [t for t in seen if not (t.refunded and self.drops_refunded)]
             ours = [t for t in seen if (t.receipt_no, t.code) == (reference, code)]
             mine = [t for t in ours if contact_id in ("", f"c-{t.member}")]

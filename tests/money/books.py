@@ -36,7 +36,7 @@ def audited(world: World) -> tuple[Finding, ...]:
         redemptions=[
             Redemption(f"c-{t.member}", f"d-{t.code}", t.receipt_no, t.points, t.refunded)
             for t in world.aiq.taken if not (t.refunded and world.aiq.drops_refunded)
-        ],
+        ] if not world.aiq.blank else None,
         contacts={c.key: c.contact_id for c in store.claims.values() if c.contact_id},
         return_lines=lines,  # type: ignore[arg-type]
         policies={"S0001": world.setup.policy},

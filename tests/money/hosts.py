@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,8 @@ def copied(world: World, before: Worker) -> Worker:
         setattr(worker, name, getattr(before, name))
     cursor = before._cursor
     worker._cursor = MarkCursor(cursor.start, list(cursor._reached), cursor._looked_back_at)
-    worker._seen, worker._again, worker._waited = dict(before._seen), set(before._again), set(before._waited)
+    worker._seen, worker._again = dict(before._seen), set(before._again)
+    worker._turns.waiting = set(before._turns.waiting)
     for name in ("_members", "_wallets", "_mapped", "_wallet_ids"):
         setattr(worker.people, name, dict(getattr(before.people, name)))
     worker.people._lost_at, worker.people._paused_until = before.people._lost_at, before.people._paused_until
@@ -77,7 +78,7 @@ def copied(world: World, before: Worker) -> Worker:
     worker.cashbox._looked_since = dict(before.cashbox._looked_since)
     worker.cashbox._next_look = dict(before.cashbox._next_look)
     odd = before.cashbox.teller._odd._claims
-    worker.cashbox.teller._odd._claims = {key: type(one)(one.since, one.next, one.pause) for key, one in odd.items()}
+    worker.cashbox.teller._odd._claims = {key: replace(one) for key, one in odd.items()}
     mine, theirs = worker.record, before.record
     assert isinstance(mine, LedgerRecord)
     assert isinstance(theirs, LedgerRecord)

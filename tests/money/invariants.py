@@ -162,7 +162,7 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
         or (setup.refund == "manual" and claim.taken_at is not None)
         or (setup.refund == "adjust" and "refund sent" in moves)
         or "collection sent" in moves
-        or (unknown and (world.aiq.spent or setup.hidden))
+        or (unknown and (world.aiq.spent or setup.hidden or setup.blank_listing))
         or _is_in_doubt(world, claim)
         or "points now, the member was shown" in claim.reason
         or _is_known_stray(world, claim.receipt_no, claim.coupon_code)
@@ -176,7 +176,8 @@ def _is_in_doubt(world: World, claim: Claim) -> bool:
     if "took over" not in claim.reason:
         return False
     setup = world.setup
-    return setup.lookup == "blind" or setup.refund == "adjust" or setup.drops_refunded or not world.aiq.taken
+    silent = setup.drops_refunded or setup.blank_listing or not world.aiq.taken
+    return silent or setup.lookup == "blind" or setup.refund == "adjust"
 
 
 def _may_be_owed(world: World) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from navplugin.claims import SAFETY
@@ -13,6 +14,10 @@ from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, Effect, End, Persona, Points, WalletDiscount
 from navplugin.openings import may_hold
 from tests.money.io import Io
+
+_POSITIONS = ("taken_position", "balance_position", "sent_at", "attempt", "reason")
+_LASTING = attrgetter(*(f.name for f in fields(Claim) if f.name not in _POSITIONS))
+"""What of a claim the future depends on."""
 
 
 @dataclass
@@ -260,9 +265,8 @@ class Store:
     def digest(self, ranks: Mapping[int, int]) -> object:
         """What of it the future depends on. ranks: of positions, whose order alone matters."""
 
-        def bare(claim: Claim) -> Claim:
-            places = {name: ranks[getattr(claim, name)] for name in ("taken_position", "balance_position")}
-            return replace(claim, sent_at=None, attempt=0, reason="", **places)
+        def bare(claim: Claim) -> object:
+            return _LASTING(claim), ranks[claim.taken_position], ranks[claim.balance_position]
 
         return (
             frozenset(bare(c) for c in self.claims.values()), frozenset(self.people), frozenset(self.mapped),

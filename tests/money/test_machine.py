@@ -15,7 +15,8 @@ from tests.money.families import MUTANTS, Report, kill, missing_mutants, run_all
 from tests.money.plans import SCENARIOS, play, replay
 from tests.money.world import RULES, Setup, World
 
-STORMS = 150
+STORMS, ONE_IN = 20, 8
+"""The part that each commit can afford; `python -m tests.money.families 5000` runs all plans."""
 Show = Callable[[str], None]
 
 
@@ -39,11 +40,11 @@ def after(scenario: str, setup: Setup, kind: str, which: int, fault: str) -> Wor
 
 
 def test_no_fault_no_death_and_no_cashier_breaks_an_invariant(show: Show) -> None:
-    report: Report = run_all(STORMS)
+    report: Report = run_all(STORMS, ONE_IN)
     for line in report.lines():
         show(line)
     assert not report.failures, "\n".join(report.failures[:20])
-    assert sum(c.runs for c in report.counts.values()) > 100_000
+    assert sum(c.runs for c in report.counts.values()) > 25_000
 
 
 @pytest.mark.parametrize("rule", sorted(MUTANTS))

@@ -44,7 +44,7 @@ class Setup:
     """Settings of one family of runs. balance: the member's points; floor: whether rules ask for a minimum.
 
     host_skew, next_skew, aiq_skew: minutes by which the clocks of the first worker, of those that follow it, and of AIQ
-    are ahead. drops_refunded: AIQ's listing no longer shows what was refunded. operator: a person takes the company
+    are ahead. drops_refunded: AIQ's listing no longer shows what was refunded. blank_listing: it shows nothing. operator: a person takes the company
     over where a ledger is refused.
     """
 
@@ -64,6 +64,7 @@ class Setup:
     next_skew: int = 0
     aiq_skew: int = 0
     drops_refunded: bool = False
+    blank_listing: bool = False
     operator: bool = True
     rules: frozenset[str] = RULES
 
@@ -108,7 +109,8 @@ class World:
         }
         skew = timedelta(minutes=s.aiq_skew)
         self.aiq = Aiq(
-            self.clock, self.io, s.refund, s.lookup == "keyed", s.hidden, skew=skew, drops_refunded=s.drops_refunded
+            self.clock, self.io, s.refund, s.lookup == "keyed", s.hidden, skew=skew, drops_refunded=s.drops_refunded,
+            blank=s.blank_listing,
         )
         self.aiq.points[MEMBER] = Decimal(s.balance)
         self._join()
@@ -187,8 +189,8 @@ class World:
             tuple((key, now - since) for key, since in sorted(worker.cashbox._looked_since.items())),
             tuple((key, at - now, pause) for key, (at, pause) in sorted(worker.cashbox._next_look.items())),
             tuple(sorted(people._wallet_ids.items())), tuple(sorted(worker._open_sales._cards.items())),
-            frozenset(worker._open_sales._stale), frozenset(worker._waited),
-            tuple((key, now - odd.since, odd.next - now) for key, odd in sorted(teller._odd._claims.items())),
+            frozenset(worker._open_sales._stale), frozenset(worker._turns.waiting),
+            tuple((key, o.reason, now - o.since, o.next - now) for key, o in sorted(teller._odd._claims.items())),
         )  # fmt: skip
 
     # ---- what happens --------------------------------------------------------------------------------------------
@@ -229,7 +231,8 @@ class World:
     def tick(self) -> None:
         """Two seconds pass, and every worker has its round."""
         self.clock.advance(seconds=2)
-        self.backups.append(self.store.copy())
+        if not self.io.plan:  # what is put back later is from before the plan
+            self.backups.append(self.store.copy())
         self.round()
 
     def round(self) -> None:

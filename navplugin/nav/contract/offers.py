@@ -129,7 +129,8 @@ GRANTS = Page(
         Field("Needs PIN", Kind.BOOLEAN, writer=Writer.PLUGIN),
         Field("Valid Until", Kind.DATETIME, writer=Writer.PLUGIN),
         Field("Member Ref", Kind.CODE, 100, Writer.PLUGIN),
-        Field("Points", Kind.OPTION, writer=Writer.PLUGIN, options=(" ", "Taken", "Refused", "Given Back")),
+        # The POS session clears both at a pick: an earlier claim's answer is none to the new one.
+        Field("Points", Kind.OPTION, writer=Writer.EITHER, options=(" ", "Taken", "Refused", "Given Back")),
         Field("Redemption ID", Kind.TEXT, 250, Writer.EITHER),
         Field("Reason", Kind.TEXT, 100, Writer.EITHER),
         Field("Status", Kind.OPTION, writer=Writer.EITHER,
