@@ -163,6 +163,9 @@ def next_move(
         return Move.SUSPECT if vanished and view.state is not SaleState.SUSPENDED else Move.NOTHING
     if goal is Goal.GIVE and view.is_open and view.line and "line-before-refund" in rules:  # 2
         return Move.REMOVE_LINE
+    in_time = looked <= policy.unknown_max.total_seconds()
+    if goal is Goal.KEEP and claim.doubtful and _can_look(claim, policy) and in_time:
+        return Move.LOOK  # while the cashier can still be told
     if goal is Goal.KEEP:  # 3
         return Move.NOTHING if view.line else Move.PUT_LINE
     if goal is Goal.ASK and claim.points is not Points.SENT:  # 4

@@ -11,9 +11,11 @@ from navplugin.claim_view import Minimum, view_of
 from navplugin.claims import (
     MAY_MOVE,
     SAFETY,
+    Goal,
     Move,
     Policy,
     View,
+    goal_of,
     is_given_back,
     mark_answer,
     mark_end,
@@ -176,7 +178,7 @@ class Cashbox:
         elif not opening.orphan:
             log.warning("claim on receipt %s opened without a balance: AIQ gave no wallet", claim.receipt_no)
         balance, position = (purse.wallet.points, purse.wallet.position) if purse.wallet else (None, None)
-        force = opening.orphan or claim.doubtful or "hold" not in self.rules
+        force = opening.orphan or opening.foreign or "hold" not in self.rules
         position = position if "fresh-balance" in self.rules else None
         return self.ledger.open_claim(claim, balance, now, position=position, force=force)
 
@@ -208,6 +210,11 @@ class Cashbox:
             past = waited >= policy.grace.total_seconds()
             after = self._carry_out(move, claim, view, policy, purse, snapshot.sale.event_at, past=past)
             if after is None or after == claim:
+                return effects, True
+            stands = view.is_open and goal_of(after, view, policy, now, self.rules) in (Goal.KEEP, Goal.TAKE)
+            if claim.doubtful and stands and (after.points, after.end) == (Points.NO, End.OPEN):
+                # Nothing was taken: the pick gets a claim of its own, if the balance still covers it.
+                self.teller.save(after, mark_end(after, End.RELEASED, "nothing was taken for it"), Move.RELEASE)
                 return effects, True
             claim = after
             if claim.end is End.RELEASED and view.is_open and view.pick:

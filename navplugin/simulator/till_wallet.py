@@ -136,14 +136,16 @@ def drop_contested(till: Till) -> bool:
 
 
 def _is_contested(till: Till, member: str) -> bool:
-    """Whether another sale of the member has a pick of which the worker has not said yet what became of its points."""
+    """Whether another sale of the member has a pick of which the worker has not said yet what became of its points, or
+    whose points are taken while it is not over: what this sale was granted may be from before that."""
     for row in till.state.rows(GRANTS):
         if row["Receipt_No"] == till.receipt_no or row["Member_Ref"] != member:
             continue
-        if row["Status"] in PICKED and row["Points"] == " ":
-            sale = till.state.get(SALE, row["Receipt_No"])
-            if sale is not None and sale["State"] != "VOIDED":
-                return True
+        sale = till.state.get(SALE, row["Receipt_No"]) if row["Status"] in PICKED else None
+        if sale is None or sale["State"] == "VOIDED":
+            continue
+        if row["Points"] == " " or (row["Points"] == "Taken" and sale["State"] != "POSTED"):
+            return True
     return False
 
 

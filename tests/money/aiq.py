@@ -65,6 +65,8 @@ class Aiq:
     costs: dict[str, Decimal] = field(default_factory=lambda: {code: cost for code, (_, cost) in CODES.items()})
     drops_refunded: bool = False
     blank: bool = False
+    moved: bool = False
+    """The member's phone number is somebody else's by now."""
     spent: bool = False
 
     def now(self) -> datetime:
@@ -104,7 +106,7 @@ class Aiq:
         odd, self.io.odd = self.io.odd, ""
         if odd == "nobody":
             return None
-        if odd == "other-person":
+        if (odd == "other-person") != self.moved:
             card = OTHER if card == MEMBER else MEMBER
         discounts = () if odd == "empty" else tuple(
             WalletDiscount(f"d-{code}", code, code, self.costs[code], dollar_value=CODES[code][0], reusable=True,

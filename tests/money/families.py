@@ -28,7 +28,8 @@ class Family:
     def name(self) -> str:
         """What is special about it."""
         usual = Setup()
-        names = tuple(f.name for f in fields(Setup) if f.name not in ("rules", "receipts", "stores", "operator", "balance"))
+        other = ("rules", "receipts", "stores", "operator", "balance")
+        names = tuple(f.name for f in fields(Setup) if f.name not in other)
         said = [f"{n} {getattr(self.setup, n)}" for n in names[2:] if getattr(self.setup, n) != getattr(usual, n)]
         tills = [["two tills"], ["two stores, two workers"]][self.setup.stores - 1] if self.setup.receipts[1:] else []
         return ", ".join([self.setup.redeem_at, self.setup.lookup, *said, *tills])
@@ -67,7 +68,7 @@ FAMILIES = (
         for mode in ("posted", "total", "select") for mine, theirs, aiq in SKEWS
     ),
     *(Family(Setup(mode, "probe", drops_refunded=True), EARLY) for mode in ("total", "select")),
-    *(Family(Setup(mode, "probe", blank_listing=True), ("sold", "voided", "picked again")) for mode in ("posted", "total")),
+    *(Family(Setup(mode, "probe", blank_listing=True), EARLY) for mode in ("posted", "total")),
     *(Family(Setup("total", "probe", short=short, floor=False), ("capped", "two discounts, capped"))
       for short in ("ask", "take", "release")),
 )  # fmt: skip
@@ -115,7 +116,7 @@ MUTANTS: Mapping[str, tuple[Family, ...]] = {
     "second-sign": (Family(Setup("posted", "probe", blank_listing=True), ("sold",)),),
     "positive-refund": (Family(Setup("total", "probe", blank_listing=True), ("voided",)),),
     "doubt": (Family(_TOTAL, ("sold", "voided")),),
-    "person": (Family(_SELECT, ("picked again", "two discounts")), Family(_PROBE, ("sold",))),
+    "person": (Family(_PROBE, ("another person by then",)),),
     "cost": (Family(_PROBE, ("dearer at the payment",)),),
     "ask-again": (Family(_PROBE, ("sold",)),),
     "send-by": (Family(_PROBE, ("sold",)),),

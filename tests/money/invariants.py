@@ -39,7 +39,7 @@ def check_now(world: World) -> None:
 def _is_known_stray(world: World, receipt: str, code: str) -> bool:
     """A stall between the last question and the first byte cannot be prevented: the worker that woke up says so."""
     claims = (c for c in world.store.claims.values() if (c.receipt_no, c.coupon_code) == (receipt, code))
-    return "stall" in world.io.plan.values() and any("twice" in c.reason for c in claims)
+    return world.io.after_question and any("twice" in c.reason for c in claims)
 
 
 def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:
@@ -165,6 +165,7 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
         or (unknown and (world.aiq.spent or setup.hidden or setup.blank_listing))
         or _is_in_doubt(world, claim)
         or "points now, the member was shown" in claim.reason
+        or (world.aiq.moved and "another person" in claim.reason)
         or _is_known_stray(world, claim.receipt_no, claim.coupon_code)
         or ("refuse" in planned and "refund sent" in moves)
         or "sale missing" in moves
@@ -181,8 +182,7 @@ def _is_in_doubt(world: World, claim: Claim) -> bool:
 
 
 def _may_be_owed(world: World) -> bool:
-    others = any(not c.line_seen for c in world.store.claims.values()) and world.setup.balance <= 600
-    return others or "refuse" in world.io.plan.values() or world.aiq.points[MEMBER] < 100 or not world.aiq.offered
+    return "refuse" in world.io.plan.values() or world.aiq.points[MEMBER] < 100 or not world.aiq.offered
 
 
 def _check_ledger(world: World) -> None:

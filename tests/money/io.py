@@ -44,6 +44,8 @@ class Io:
     passed: int = 0
     kinds: list[str] = field(default_factory=list)
     odd: str = ""
+    after_question: bool = False
+    """A stall came between the sender's last question and the first byte: nobody can prevent what follows."""
     meanwhile: Callable[[str], None] = lambda _: None
     be_late: Callable[[str, Callable[[], object]], None] = lambda *_: None
 
@@ -55,6 +57,7 @@ class Io:
         if not planned:
             return call()
         if planned not in FAULTS[kind]:
+            self.after_question = self.after_question or (kind, planned) == ("aiq.move", "stall")
             self.meanwhile(planned)
             return call()
         if kind == "aiq.wallet" and planned in ("nobody", "empty", "other-person"):

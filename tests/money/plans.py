@@ -47,6 +47,8 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "dearer after the pick": ("pick:AP0004", "dearer", "total", "pay", "pay"),
     "dearer at the payment": ("pick:AP0004", "total", "-dearer", "-pay"),
     "withdrawn in AIQ": ("pick:AP0004", "total", "-drop", "-pay"),
+    "another person by then": ("pick:AP0004", "total", "-rephone", "-pay"),
+    "voided with another person by then": ("pick:AP0004", "total", "pay", "rephone", "post-void"),
 }
 """Keys at the till; the worker has two rounds after each, except after those with a minus."""
 
@@ -64,7 +66,7 @@ ACTIONS = ("pay", "void", "suspend", "swap", "less", "erase:AP0004", "unpick:AP0
 
 UNDER_WAY = ("ledger", "nav.write", "aiq.connect", "aiq.move")
 """Kinds of calls between which a host may stall, lose its ledger or have its clock set."""
-HOSTS = ("stall", "pause", "clock:10", "clock:-10", "clock:-60", "restore:1", "restore:2", "restore:4", "lose", "usurp")
+HOSTS = ("stall", "pause", "clock:10", "clock:-10", "clock:-60", "restore:1", "restore:2", "restore:4")
 
 MODES = tuple(
     Setup(redeem_at=mode, lookup=lookup)
@@ -187,23 +189,26 @@ def enumerate_plans(setup: Setup, scenario: str, count: Count, one_in: int = 1) 
     waits = rounds_of(steps).index("wait")
     for index, before, boundaries in moments if not base.violations else ():
         for number in boundaries:
-            lost = not scenario.startswith(("receipt number given again", "sale vanishes"))
+            lost = () if scenario.startswith(("receipt number given again", "sale vanishes")) else ("lose", "usurp")
             # A host that fails at the very end leaves no time to come home.
-            for what in what_may_happen(base.io.kinds[number - 1], before, hosts=index < waits, lost=lost):
+            hosts = (*HOSTS, *lost) if index < waits else ()
+            # One file is the ledger of both companies: restored, it ends both workers.
+            hosts = tuple(h for h in hosts if setup.stores == 1 or not h.startswith(("restore", "lose", "usurp")))
+            for what in what_may_happen(base.io.kinds[number - 1], before, hosts):
                 if zlib.crc32(f"{setup} {scenario} {number} {what}".encode()) % one_in == 0:
                     count.add(scenario, play(before.copy({number: what}), steps, index, seen))
 
 
-def what_may_happen(kind: str, before: World, *, hosts: bool, lost: bool) -> Iterator[str]:
+def what_may_happen(kind: str, before: World, hosts: tuple[str, ...]) -> Iterator[str]:
     """At a boundary of this kind, after this moment. Keys that the till would ignore are left out.
 
-    hosts: whether hosts fail too. lost: whether a ledger that was lost can be made up for: not where NAV no longer
-    shows the sale, since AIQ keeps receipt number and discount only.
+    hosts: what may befall them. A ledger that was lost cannot be made up for where NAV no longer shows the sale, since
+    AIQ keeps receipt number and discount only.
     """
     yield from FAULTS[kind]
     yield "take-over"
-    if hosts and kind in UNDER_WAY:
-        yield from (what for what in HOSTS if lost or what not in ("lose", "usurp"))
+    if kind in UNDER_WAY:
+        yield from hosts
     if kind.startswith("aiq") and len(before.setup.receipts) > 1:
         yield "other"
     for receipt in before.setup.receipts:

@@ -214,9 +214,11 @@ class Till:
 
     @property
     def uses_points(self) -> bool:
-        """Whether a pick of this sale may still take points that NAV does not show as taken."""
-        open_ones = (g for g in self.grants.values() if g.status.is_picked and g.points == "")
-        return self.exists and self.state is not SaleState.VOIDED and any(open_ones)
+        """Whether this sale has a pick, and is not over or NAV does not show yet what became of the points."""
+        over = self.state is SaleState.POSTED
+        known = ("Refused", "Given Back", "Taken") if over else ("Refused", "Given Back")
+        picks = (g for g in self.grants.values() if g.status.is_picked and g.points not in known)
+        return self.exists and self.state is not SaleState.VOIDED and any(picks)
 
     def _insert(self, code: str) -> None:
         self.lines.add(code)

@@ -44,8 +44,8 @@ class Setup:
     """Settings of one family of runs. balance: the member's points; floor: whether rules ask for a minimum.
 
     host_skew, next_skew, aiq_skew: minutes by which the clocks of the first worker, of those that follow it, and of AIQ
-    are ahead. drops_refunded: AIQ's listing no longer shows what was refunded. blank_listing: it shows nothing. operator: a person takes the company
-    over where a ledger is refused.
+    are ahead. drops_refunded: AIQ's listing no longer shows what was refunded. blank_listing: it shows nothing.
+    operator: a person takes the company over where a ledger is refused.
     """
 
     redeem_at: str = "posted"
@@ -218,6 +218,8 @@ class World:
             )
         elif name == "spend":
             self.aiq.points[MEMBER], self.aiq.spent = Decimal(0), True  # elsewhere, in a web shop
+        elif name == "rephone":
+            self.aiq.moved = True
         elif name == "dearer":
             self.aiq.costs = {code: cost * 2 for code, cost in self.aiq.costs.items()}
         elif name == "drop":
