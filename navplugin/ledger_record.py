@@ -147,12 +147,13 @@ class LedgerRecord:
             )
         if there.take_over_no > max(mine.take_over_no(), 1) or there.step > mine.step():
             behind = there.step - mine.step()
+            moves = "1 move of points" if behind == 1 else f"{behind} moves of points"
             if not mine.take_over_no() and (others := mine.other_companies()):
                 return (
                     f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if it was "
                     f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
                 )
-            known = f"NAV knows {behind} moves of points that it does not" if behind > 0 else "it was taken over since"
+            known = f"NAV counts {moves} that it lacks" if behind > 0 else "the company was taken over since"
             return (
                 f"this ledger is an older copy for {company}: {known}. Put the newest one back, "
                 f"or see what is missing: {TAKE_OVER}"

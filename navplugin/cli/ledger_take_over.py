@@ -14,7 +14,7 @@ import typer
 from navplugin.audit import Finding, unknown_to_ledger
 from navplugin.cli.ledger_audit import read_books
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_problems, emit_table, err, fail, out
-from navplugin.core.errors import LedgerUnusable, NavpluginError
+from navplugin.core.errors import LedgerBusy, LedgerUnusable, NavpluginError
 from navplugin.core.problems import has_errors
 from navplugin.ledger import SqlLedger
 from navplugin.ledger_record import WATCHED_SECONDS, LedgerRecord, Record
@@ -54,7 +54,7 @@ def command(
         if renamed_from and renamed_from not in (*ledger.other_companies(), ""):
             fail(f"this ledger knows no company {renamed_from}; it knows {', '.join(ledger.other_companies())}")
         _take_over(loaded.site, ledger, days, renamed_from, yes=yes, form=form)
-    except LedgerUnusable as wrong:
+    except (LedgerUnusable, LedgerBusy) as wrong:
         fail(f"{wrong}; nothing was taken over", Exit.PROBLEMS)
     except NavpluginError as problem:
         fail(f"{problem}; nothing was taken over", Exit.UNREACHABLE)
@@ -94,8 +94,9 @@ def _take_over(
         emit_json({"taken_over": company, "doubtful_claims": doubted, "missing": [asdict(one) for one in missing]})
         return
     lookup = site.profile.worker["redemption-lookup"]
-    then = "AIQ is asked about each before anything moves" if lookup != "blind" else "each goes to the work list"
-    out.print(f"this ledger is in charge of {company} now; {doubted} of its claims are in doubt: {then}.", markup=False)
+    then = "goes to the work list" if lookup == "blind" else "is looked up in AIQ before anything moves"
+    said = f"Claims in doubt: {doubted}; what NAV's rows do not answer {then}."
+    out.print(f"This ledger is in charge of {company} now. {said}", markup=False)
     out.print("Start the worker with `navplugin run`, then run `navplugin ledger audit`.", markup=False)
 
 
@@ -105,12 +106,13 @@ def _tell(
     """What is about to happen, to standard error where the answer is JSON."""
     console = err if form is Format.JSON else out
     state = "new and empty" if ledger.is_new or not ledger.list_claims() else f"at step {ledger.step()}"
+    mine = "a copy of it" if there and there.ledger_id == ledger.ledger_id else ledger.ledger_id[:8]
     if there is None:
         console.print(f"NAV names no ledger that is in charge. This ledger is {state}.", markup=False)
     else:
         console.print(
             f"In charge now: ledger {there.ledger_id[:8]} on {there.host or 'another host'}, at step {there.step}. "
-            f"This ledger is {ledger.ledger_id[:8]}, {state}.", markup=False,
+            f"This ledger is {mine}, {state}.", markup=False,
         )  # fmt: skip
     if missing and form is Format.TEXT:
         rows = [(one.receipt_no, one.coupon_code, one.text) for one in missing]

@@ -86,8 +86,11 @@ class RuleLedger:
     def __init__(self, ledger: SqlLedger, company: str) -> None:
         """Raises LedgerUnusable when a newer navplugin has made these tables."""
         self._ledger, self.company = ledger, company
-        with ledger._write() as connection:
-            _migrate(connection)
+        with ledger._read() as connection:
+            known = _version(connection)
+        if not known:
+            with ledger._write() as connection:
+                _begin(connection)
 
     # ---- published sets ----------------------------------------------------------------------------------------
 
@@ -182,11 +185,16 @@ def read_published(path: Path, company: str) -> RuleSet | None:
     return _rule_set(row) if row else None
 
 
-def _migrate(connection: Connection) -> None:
-    value = connection.execute(select(META.c.value).where(META.c.name == _VERSION_NAME)).scalar()
-    if int(value or 0) > VERSION:
+def _version(connection: Connection) -> int:
+    """The version of these tables, 0 where there are none yet."""
+    value = int(connection.execute(select(META.c.value).where(META.c.name == _VERSION_NAME)).scalar() or 0)
+    if value > VERSION:
         raise LedgerUnusable("a newer navplugin has published rules in this ledger; use that one", system="ledger")
-    if value is None:
+    return value
+
+
+def _begin(connection: Connection) -> None:
+    if not _version(connection):  # nobody was faster
         METADATA.create_all(connection)
         connection.execute(insert(META).values(name=_VERSION_NAME, value=str(VERSION)))
 
