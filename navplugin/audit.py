@@ -9,7 +9,17 @@ from decimal import Decimal
 
 from navplugin.claim_view import how_returned, is_voided, quantities_of
 from navplugin.claims import Policy, is_given_back
-from navplugin.core.model import Claim, End, Grant, Offer, Points, PostedSale, SaleState, Snapshot
+from navplugin.core.model import (
+    Claim,
+    End,
+    Grant,
+    Offer,
+    Points,
+    PostedSale,
+    SaleState,
+    Snapshot,
+    within_company,
+)
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Redemption
 from navplugin.openings import applied_by_offer
@@ -204,12 +214,12 @@ def _taken_twice(books: Books) -> Iterable[Finding]:
 
 def _rows(books: Books) -> Iterable[Finding]:
     """What the worker once wrote on NAV's grants, against the claims that the ledger has now."""
-    by_key = {c.key: c for c in books.claims}
+    by_key = {within_company(c.key): c for c in books.claims}
     last = {(c.receipt_no, c.sale_guid, c.coupon_code): c for c in sorted(books.claims, key=lambda c: c.generation)}
     for receipt, snapshot in books.sales.items():
         for grant in snapshot.grants:
             unnamed = last.get((receipt, snapshot.sale.sale_guid, grant.coupon_code))
-            claim = by_key.get(grant.redemption_id) if grant.redemption_id else unnamed
+            claim = by_key.get(within_company(grant.redemption_id)) if grant.redemption_id else unnamed
             if grant.redemption_id and claim is None:
                 text = f"NAV's row names the claim {grant.redemption_id}, this ledger does not have it"
                 yield Finding("I14", receipt, grant.coupon_code, text)

@@ -23,10 +23,12 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    delete,
     func,
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
@@ -137,6 +139,16 @@ class RuleLedger:
         )
         with self._ledger._read() as connection:
             return str(connection.execute(query).scalar() or "")
+
+    def follow(self, before: str) -> None:
+        """NAV gave the company `before` the name of this one: what was published and asked under the old name counts
+        on, in place of the folder's rules that a start under the new name has published."""
+        with self._ledger._write() as connection:
+            theirs = select(RULE_SET.c.number).where(RULE_SET.c.company == before)
+            if connection.execute(theirs).first() is not None:
+                connection.execute(delete(RULE_SET).where(RULE_SET.c.company == self.company))
+            for table in (RULE_SET, PROMPT_ASKED):
+                connection.execute(update(table).where(table.c.company == before).values(company=self.company))
 
     # ---- history -------------------------------------------------------------------------------------------------
 
