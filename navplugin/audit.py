@@ -235,7 +235,7 @@ def _wrong_points(grant: Grant, claim: Claim | None) -> str:
             "Given Back": claim is not None and claim.points is not Points.YES and bool(claim.given_back)}  # fmt: skip
     if seen.get(grant.points, True):
         return ""
-    in_ledger = {Points.NO: "that none are taken", Points.YES: "that they are taken", Points.REFUSED: "that AIQ refused"}
+    in_ledger = {Points.NO: "that none are taken", Points.YES: "that they are taken", Points.REFUSED: "AIQ refused"}
     ledger = "has no claim" if claim is None else f"says {in_ledger.get(claim.points, 'nothing certain')}"
     return f"NAV's row says that the points are {grant.points.lower()}, the ledger {ledger}"
 

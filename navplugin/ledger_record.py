@@ -256,12 +256,14 @@ class LedgerRecord:
         return next(iter(self.reader.read_rows(PAGE, {"Code": CODE})), None)
 
     def is_alive(self, there: Record) -> bool:
-        """Whether somebody writes this row: it is looked at for WATCHED_SECONDS of this process's own time."""
+        """Whether somebody writes this row: it is looked at for WATCHED_SECONDS of this process's own time. NotInCharge
+        when told to stop meanwhile."""
         log.warning("the ledger was last used on %s; looking for %d s whether it still is", there.host, WATCHED_SECONDS)
         begun = self.clock.monotonic()
         while self.clock.monotonic() - begun < WATCHED_SECONDS:
             if not self._pause(1.0):
-                return True
+                text = f"stopped before it was known whether the worker on {there.host} still runs. Nothing was moved."
+                raise NotInCharge(text, system="ledger")
             row = self.read()
             if row is None or Record.of(row) != there:
                 return True

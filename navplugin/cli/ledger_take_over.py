@@ -21,10 +21,9 @@ from navplugin.core.problems import has_errors
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.rules import RuleLedger
 from navplugin.ledger_record import WATCHED_SECONDS, LedgerRecord, Record
-from navplugin.nav.session import connect
 from navplugin.site import Site, load_site
 from navplugin.take_over import readable, take_over
-from navplugin.wiring import SystemClock, nav_settings, open_ledger
+from navplugin.wiring import SystemClock, open_ledger, open_nav
 
 
 def command(
@@ -102,7 +101,7 @@ def _look(
     """Say what would be taken over, and ask; None where there is nothing to do. Ends the command where it may not be
     or is not meant."""
     company = ledger.company
-    reader, writer = connect(nav_settings(site))
+    reader, writer = open_nav(site)
     record = LedgerRecord(reader, writer, ledger, SystemClock(), platform.node(), _pause)
     row = record.read()
     there = readable(row)

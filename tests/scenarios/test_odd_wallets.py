@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,7 +264,7 @@ def _void_and_wait(counter: Counter, watch: Watch) -> None:
     wait(counter, watch, minutes=13)
 
 
-# ---- M6, M10: what is promised holds -----------------------------------------------------------------------------------
+# ---- M6, M10: what is promised holds ---------------------------------------------------------------------------
 
 
 def test_points_that_may_be_taken_are_held_until_a_person_has_answered(counter: Counter) -> None:
@@ -316,7 +315,7 @@ def _may_pick(counter: Counter, watch: Watch, receipt: str) -> bool:
     return row is not None and row["Status"] in ("Picked", "Inserted")
 
 
-def test_two_tills_that_pay_right_after_the_pick_spend_the_points_once(counter: Counter, tmp_path: Path) -> None:
+def test_two_tills_that_pay_right_after_the_pick_spend_the_points_once(counter: Counter) -> None:
     """The worker sees both sales only when they are posted; the till has refused what nobody confirmed."""
     counter.set_person(CONTACT, points=COST)
     with counter.worker(counter.profile(wait_ms="0")) as watch:

@@ -1,4 +1,4 @@
-"""`navplugin ledger take-over` as typed: a renamed company, sites without a ledger in charge, NAV away (M2, W13, R6)."""
+"""`navplugin ledger take-over` as typed: a renamed company, sites without a ledger, NAV away (M2, W13, R6)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from navplugin.cli import build_app, ledger_take_over
 from navplugin.core.errors import NotInCharge
 from navplugin.core.model import End
 from navplugin.demo.stage import KEY_VARIABLE
@@ -220,8 +222,6 @@ def test_somebody_who_takes_over_in_the_same_moment_wins_once(
 ) -> None:
     with counter.worker(counter.profile("mine")) as watch:
         watch.once()
-    from navplugin.cli import ledger_take_over
-
     real = ledger_take_over.take_over
 
     def late(*words: Any) -> int:
@@ -240,10 +240,6 @@ def test_json_says_what_was_taken_over(counter: Counter) -> None:
     with counter.worker(counter.profile("mine")) as watch:
         receipt = counter.sell(watch)
         watch.once()
-    from typer.testing import CliRunner
-
-    from navplugin.cli import build_app
-
     words = ["ledger", "take-over", "--yes", "--format", "json", "--config", str(counter.profile("new"))]
     told = json.loads(CliRunner().invoke(build_app(), words).stdout)
     assert (told["taken_over"], told["doubtful_claims"]) == (OLD, 0)
