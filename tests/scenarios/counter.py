@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -216,6 +217,8 @@ def counter(server: Server, state: State, tmp_path: Path, monkeypatch: pytest.Mo
     folder.mkdir()
     one = Counter(server, state, folder, clock)
     monkeypatch.setattr("navplugin.cli.ledger_take_over._pause", one.pause)
+    never = SimpleNamespace(wait=lambda seconds: not one.pause(seconds), set=lambda: None)
+    monkeypatch.setattr("navplugin.cli.worker.Event", lambda: never)
     monkeypatch.setattr("navplugin.cli.worker._log_to_stderr", lambda: None)
     monkeypatch.setattr("navplugin.cli.worker.signal.signal", lambda *_: None)
     return one

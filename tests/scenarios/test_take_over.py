@@ -32,7 +32,7 @@ def rename(counter: Counter, company: str) -> None:
 
 def test_a_renamed_company_keeps_its_claims_when_that_is_said(counter: Counter, show: Callable[[str], None]) -> None:
     """One sale is settled and one picked before; one prompt is answered before."""
-    profile = counter.profile(redeem_at="total")
+    profile = counter.profile(redeem_at="total", wait_ms="0")
     ledger = profile.with_suffix(".db")
     with counter.worker(profile) as watch:
         settled = counter.sell(watch, "P0002", "M1004")
@@ -48,7 +48,7 @@ def test_a_renamed_company_keeps_its_claims_when_that_is_said(counter: Counter, 
         watch.once()
         _publish(watch, "by the manager")
     rename(counter, NEW)
-    profile = counter.profile(redeem_at="total", company=NEW)
+    profile = counter.profile(redeem_at="total", wait_ms="0", company=NEW)
     said = counter.typed("run", "--once", "--config", profile)
     assert (said.code, len(said.text.splitlines())) == (1, 1)
     assert f"this ledger was written for {OLD} and knows nothing of {NEW}" in said.text
@@ -247,11 +247,12 @@ def test_json_says_what_was_taken_over(counter: Counter) -> None:
 
 
 def test_without_personal_data_a_restored_ledger_finds_the_points_all_the_same(counter: Counter) -> None:
-    profile = counter.profile(redeem_at="total", personal_data="hash", hash_key=f"env:{KEY_VARIABLE}")
+    hidden = {"personal_data": "hash", "hash_key": f"env:{KEY_VARIABLE}"}
+    profile = counter.profile(redeem_at="total", wait_ms="0", **hidden)
     with counter.worker(profile) as watch:
         receipt = counter.sell(watch, card=CARD)
         watch.once()
-    new = counter.profile("new", redeem_at="total", personal_data="hash", hash_key=f"env:{KEY_VARIABLE}")
+    new = counter.profile("new", redeem_at="total", wait_ms="0", **hidden)
     counter.set_row(receipt, Points=" ")
     assert counter.typed("ledger", "take-over", "--yes", "--config", new).code == 0
     with counter.worker(new) as watch:
