@@ -132,7 +132,7 @@ class Teller:
         """The member's wallet, young enough for its addresses to be used; None: AIQ cannot be asked now."""
         known = purse.wallet
         young = known is not None and self.clock.monotonic() - known.asked <= WALLET_SECONDS
-        if young and find_discount(known, claim.discount_id) is not None:
+        if young and find_discount(known, claim.discount_id) is not None and not self._is_other(claim, known):
             return _Seen(known)
         if not self._odd.may_ask(claim):
             return None
@@ -161,7 +161,7 @@ class Teller:
         """`owed = adjust`: the points are taken by an adjustment, once."""
         contact_id, why = self._contact_id(claim, purse), claim.reason
         if contact_id is None:
-            return None
+            return self._end_other(claim, purse)
         sent = mark_sent(claim, self.clock.now(), collect="sent", wallet=purse.wallet)
 
         def call(may_send: Callable[[], bool], claim: Claim) -> str:
@@ -182,7 +182,7 @@ class Teller:
         """Give the points back to the person they were taken from."""
         contact_id = self._contact_id(claim, purse)
         if contact_id is None:
-            return None
+            return self._end_other(claim, purse)
         how = "adjust" if claim.collect == "done" else policy.refund
         sent = mark_sent(claim, self.clock.now(), refunding=True, wallet=purse.wallet)
 
@@ -357,13 +357,19 @@ class Teller:
             return person.contact_id
         if purse.wallet is None and purse.contact is not None and self._read(claim, purse) is None:
             return None
+        if self._is_other(claim, purse.wallet) and self._odd.may_ask(claim):
+            self._read(claim, purse)
         wallet = purse.wallet
         if wallet is None or not wallet.contact_id:
             return ""
-        if self._is_other(claim, wallet):
-            log.error("receipt %s: AIQ shows another person for member card of this claim", claim.receipt_no)
+        return None if self._is_other(claim, wallet) else wallet.contact_id
+
+    def _end_other(self, claim: Claim, purse: Purse) -> Claim | None:
+        """Where AIQ goes on showing somebody else for the member card, a person must look; None until then."""
+        if not self._is_other(claim, purse.wallet) or not self._odd.may_ask(claim):
             return None
-        return wallet.contact_id
+        reason = self._odd.of(claim, purse.wallet, other_person=True)
+        return self.end(claim, End.SUSPECT, reason) if reason else None
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
