@@ -70,7 +70,8 @@ def test_a_renamed_company_keeps_its_claims_when_that_is_said(counter: Counter, 
         watch.once()
         assert watch.worker.ledger.pending_signups() == ()
         moves = [step["move"] for step in watch.worker.ledger.history(claims(ledger, receipt)[0].key)]
-    assert [(c.company, c.end, c.key.split("/")[0]) for c in claims(ledger)] == [(NEW, End.SETTLED, NEW)] * 2
+    last = {c.receipt_no: c for c in claims(ledger)}  # in doubt and not taken, a pick gets a claim of its own
+    assert [(c.company, c.end, c.key.split("/")[0]) for c in last.values()] == [(NEW, End.SETTLED, NEW)] * 2
     assert moves[0] == "open", "its journal followed"
     assert (counter.points(), counter.points("contact-1004")) == (1000 - COST, 1000 - COST)
     assert counter.calls("signup") == 1

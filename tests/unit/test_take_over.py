@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from navplugin.core.errors import NotInCharge, Unreachable
-from navplugin.core.model import Claim, End, Points, StagedRow
+from navplugin.core.model import Claim, End, Points, SaleState, StagedRow
 from navplugin.ledger import SqlLedger
 from navplugin.ledger_record import PAGE, LedgerRecord
 from navplugin.take_over import readable, take_over
@@ -26,7 +26,8 @@ class Sales(Nav):
     """NAV with sales, too."""
 
     def read_changed_sales(self, after_mark: int) -> Sequence[Any]:
-        return [SimpleNamespace(receipt_no="R1", sale_guid="g1"), SimpleNamespace(receipt_no="R2", sale_guid="g2")]
+        posted = {"state": SaleState.POSTED}
+        return [SimpleNamespace(receipt_no=f"R{n}", sale_guid=f"g{n}", **posted) for n in (1, 2)]
 
 
 @pytest.fixture
