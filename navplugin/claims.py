@@ -226,7 +226,7 @@ def _can_look(claim: Claim, policy: Policy) -> bool:
 
 
 def said_by_nav(claim: Claim, grant: Grant | None) -> Points | None:
-    """What the row in NAV says of a doubtful claim's points, where it bears the claim's key: yes, no, or None."""
+    """What the row in NAV says of a doubtful claim's points, where it has the claim's key: yes, no, or None."""
     if grant is None or within_company(grant.redemption_id) != within_company(claim.key):
         return None
     return {"Taken": Points.YES, "Given Back": Points.NO}.get(grant.points)

@@ -43,7 +43,7 @@ class MarkCursor:
 
     def after(self, now: datetime) -> int:
         """Ask for rows with a greater mark. The newest row known is always among them: an empty answer means that it
-        was deleted or that the database is an older copy; begin anew with `restart`.
+        was deleted or that the database is an older copy; start again with `restart`.
 
         The stretch lies before the last answer, not before now: what was on its way when NAV was lost has come since.
         """

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from navplugin.core.errors import AlreadyThere, Conflict, Missing, NotInCharge, UnknownOutcome
 from navplugin.core.model import Effect, Op, StagedRow
 from navplugin.core.ports import Clock, JournalReader, NavWriter
+from navplugin.reconcile import GRANTS
 
 log = logging.getLogger("navplugin.ledger")
 
 PAGE, CODE = "AIQ_Ledger", "LEDGER"
-GRANTS = "AIQ_POSTotalDiscountOfferLines"
 BEAT_SECONDS = 15.0
 WATCHED_SECONDS = 2.5 * BEAT_SECONDS
 """How long a row is looked at before its worker counts as gone."""
@@ -122,7 +122,7 @@ class LedgerRecord:
             return
         row = self.read()
         if row is None:
-            self._begin_anew()
+            self._begin_again()
             return
         there = Record.of(row)
         if reason := self.why_not(there):
@@ -141,10 +141,11 @@ class LedgerRecord:
         """Why this ledger is not in charge by this record, '' where it is."""
         return why_not_in_charge(self.ledger, there)
 
-    def _begin_anew(self) -> None:
+    def _begin_again(self) -> None:
         """No row: the first start, or somebody has deleted it."""
+        company = self.ledger.company
         if self.ledger.take_over_no():
-            text = f"NAV's row in {PAGE} is gone, so nobody can tell which ledger is in charge of {self.ledger.company}"
+            text = f"NAV's row in {PAGE} is gone, so NAV does not say which ledger is in charge of {company}"
             raise NotInCharge(f"{text}; look with `{TAKE_OVER}`. Nothing was moved.", system="NAV")
         if key := self._unknown_claim():
             text = f"NAV knows more of the claim {key} than this ledger: there was another one, or a newer copy"
@@ -226,7 +227,7 @@ class LedgerRecord:
         raise Conflict(f"{PAGE} is changed again and again by somebody else.", system="NAV", where=PAGE)
 
     def _put_back(self, wanted: Record) -> None:
-        """The row is gone, and nobody else has written one: this process had it until a moment ago, so it is safe to
+        """The row is gone, and there is no other: this process had it until a moment ago, so it is safe to
         write it again, unless NAV knows claims of another ledger."""
         if key := self._unknown_claim():
             text = f"NAV's row in {PAGE} was deleted, and NAV names the claim {key}, which this ledger does not have"

@@ -1,4 +1,4 @@
-"""Opening claims: for what the cashier picked, and for lines that nobody picked (design.md 6). Pure."""
+"""Opening claims: for what the cashier picked, and for lines without a pick (design.md 6). Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from navplugin.core.money import ZERO
 class Opening:
     """A claim to be opened for a pick or an orphan line; `orphan` is opened even when the balance is too small.
 
-    foreign: NAV's row bears the key of a claim that this ledger does not have.
+    foreign: NAV's row has the key of a claim that this ledger does not have.
     """
 
     claim: Claim
@@ -65,7 +65,7 @@ def openings(
                 out.append(opening(grant, before, orphan=True))
     opened = {one.claim.coupon_code for one in out}
     for grant in snapshot.grants if "doubt" in rules else ():
-        # Its points may be taken, and nobody else would give them back. Where nobody can look, NAV must say so.
+        # Its points may be taken, and no other ledger would give them back. Where AIQ cannot be asked, NAV must say so.
         foreign = _is_foreign(grant, keys)
         unknown = foreign or (doubtful and grant.picked_at is not None and not last.get(grant.coupon_code))
         if unknown and grant.coupon_code not in opened and (may_look or grant.points == "Taken"):

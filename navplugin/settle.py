@@ -160,7 +160,7 @@ class Cashbox:
     def _discounts(
         self, situation: Situation, claims: tuple[Claim, ...], purse: Purse
     ) -> tuple[WalletDiscount, ...]:
-        """AIQ's discounts by coupon code, as far as lines of this sale may bear one that nobody picked."""
+        """AIQ's discounts by coupon code, as far as lines of this sale may carry one without a pick."""
         snapshot = situation.snapshot
         shown = purse.wallet.discounts if purse.wallet else ()
         if not _has_strays(snapshot, claims):
@@ -210,7 +210,7 @@ class Cashbox:
             looked = self.clock.monotonic() - self._looked_since.get(_attempt(claim), self.clock.monotonic())
             move = next_move(claim, view, policy, now, self.rules, waited=waited, looked=looked)
             if move is not Move.LOOK:
-                self._looked_since.pop(_attempt(claim), None)  # a sale that was suspended meanwhile is looked up anew
+                self._looked_since.pop(_attempt(claim), None)  # a sale that was suspended meanwhile is looked up again
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break
             if move is Move.REMOVE_LINE:
@@ -342,7 +342,7 @@ def _attempt(claim: Claim) -> tuple[str, int]:
 
 
 def _has_strays(snapshot: Snapshot, claims: tuple[Claim, ...]) -> bool:
-    """Whether the sale bears offers or coupons without a claim or a row: only then is more than its wallet asked."""
+    """Whether the sale has offers or coupons without a claim or a row: only then is more than its wallet asked."""
     if snapshot.posted is not None:
         known = {c.offer_no for c in claims if c.end is not End.RELEASED} | {g.offer_no for g in snapshot.grants}
         return any(d.offer_no not in known for d in snapshot.posted.discounts)

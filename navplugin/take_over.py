@@ -8,7 +8,8 @@ from typing import Protocol
 from navplugin.core.errors import NotInCharge
 from navplugin.core.model import StagedRow
 from navplugin.core.ports import Clock, JournalReader
-from navplugin.ledger_record import GRANTS, Ledger, LedgerRecord, Record
+from navplugin.ledger_record import Ledger, LedgerRecord, Record
+from navplugin.reconcile import GRANTS
 
 
 class DoubtingLedger(Ledger, Protocol):

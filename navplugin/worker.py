@@ -80,7 +80,7 @@ class Company:
 class TickReport:
     """What one tick did: sales looked at, effects carried out, sales that must be looked at again.
 
-    busy: sales that still wait for AIQ. bare: an open sale bears no Footer_Code, so AIQ_Setup is not in NAV (any more).
+    busy: sales that still wait for AIQ. bare: an open sale has no Footer_Code, so AIQ_Setup is not in NAV (any more).
     """
 
     sales: int = 0
@@ -344,9 +344,9 @@ class Worker:
         return Effect(Op.UPDATE, ACTIONS, (action.entry_no,), fields, action.etag)
 
     def _carry_out(self, sale: Sale, effect: Effect) -> bool:
-        """Ledger, NAV, ledger. After a conflict the next tick decides anew; a row that NAV does not take, or that
+        """Ledger, NAV, ledger. After a conflict the next tick decides again; a row that NAV does not take, or that
         cannot be written, holds up no other and waits for the next recheck; other failures end the turn."""
-        # Without times: a row that bears the present time would never be the one that was refused.
+        # Without times: a row with the present time would never be the one that was refused.
         fields = {name: value for name, value in effect.fields.items() if not isinstance(value, datetime)}
         row, content = (sale.receipt_no, effect.page, effect.key), (effect.op, fields)
         if self._refused.get(row) == content:

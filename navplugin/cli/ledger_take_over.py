@@ -80,7 +80,7 @@ def _check_name(ledger: SqlLedger, renamed_from: str) -> None:
 
 
 def _remove(path: Path) -> None:
-    """A ledger that was only begun to look: nobody shall take it for the one that is missing."""
+    """A ledger that was only begun to look: it must not be taken for the one that is missing."""
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).unlink(missing_ok=True)
 

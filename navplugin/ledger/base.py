@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ class LedgerFile:
             elif path != MEMORY and path.stat().st_size == 0:
                 raise LedgerUnusable(
                     f"{path} is empty: a ledger that was cut off or copied half; restore it from a backup, "
-                    "or delete the file to begin anew",
+                    "or delete the file to start with an empty ledger",
                     system="ledger",
                 )
             self._engine = _engine(path)
@@ -128,12 +128,11 @@ class LedgerFile:
         if target.exists():
             raise LedgerUnusable(f"{target} is there already; name a new file", system="ledger")
         try:
-            copy = sqlite3.connect(target)
-            try:
+            with closing(sqlite3.connect(target)) as copy:
                 self._connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
-            finally:
-                copy.close()
         except (sqlite3.Error, OSError) as problem:
+            with suppress(OSError):  # half a copy must not be taken for a backup
+                target.unlink(missing_ok=True)
             raise LedgerUnusable(f"{target} cannot be written: {problem}", system="ledger") from problem
 
     def close(self) -> None:
@@ -151,7 +150,7 @@ class LedgerFile:
                 with self._connection.begin():
                     yield self._connection
             except IntegrityError as problem:
-                text = "another worker has written this row; this one stops"
+                text = "another worker has written the same row; this worker stops"
                 raise LedgerUnusable(text, system="ledger") from problem
             except DatabaseError as problem:
                 raise _unusable(self.path, problem) from problem
@@ -214,10 +213,17 @@ class LedgerFile:
 
     def rename_company(self, before: str) -> int:
         """NAV gave the company `before` the name that this ledger is used under now: its rows follow. How many claims
-        there were. The keys of claims and sign-ups begin with the company's name."""
+        there were. The keys of claims and sign-ups begin with the company's name. LedgerUnusable where there are claims
+        under both names; other rows under the new name are those of a worker that was refused, and go."""
         with self._write() as connection:
             self._check_fence(connection)
+            if connection.execute(select(CLAIM.c.key).where(CLAIM.c.company == self.company).limit(1)).first():
+                text = f"this ledger has claims of {before} and of {self.company}; they are two companies to it"
+                raise LedgerUnusable(text, system="ledger")
             connection.execute(delete(WATCH).where(WATCH.c.company == before))
+            for table in METADATA.tables.values():
+                if "company" in table.c and table is not WATCH:
+                    connection.execute(delete(table).where(table.c.company == self.company))
             claims = connection.execute(select(CLAIM.c.key).where(CLAIM.c.company == before)).scalars().all()
             for table in (CLAIM, CLAIM_JOURNAL, SIGNUP):
                 renamed = self.company + func.substr(table.c.key, len(before) + 1)

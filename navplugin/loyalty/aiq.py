@@ -102,7 +102,7 @@ class AiqProvider:
         return persona
 
     def _search(self, pii: str) -> Persona:
-        """Who bears this phone or e-mail, then whether they are among the members: `is:member` (aiq-api.md 3.2).
+        """Who has this phone or e-mail, then whether they are among the members: `is:member` (aiq-api.md 3.2).
 
         That both words may stand in one search is assumed.
         """

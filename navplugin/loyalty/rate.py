@@ -4,7 +4,7 @@ AIQ publishes no limit; the defaults are those of aiq-api.md 2 (4 a second, 100 
 calls come first: batch calls pass a second, smaller bucket too, so that they never use more than their share.
 
 The workers share the bucket, so its moments are those of the wall clock, which may be set. What then lies in the
-future is dropped: nobody waits for a clock, and never longer than LONGEST_HOLD_OFF at a time.
+future is dropped: no call waits for a clock, and never longer than LONGEST_HOLD_OFF at a time.
 """
 
 from __future__ import annotations

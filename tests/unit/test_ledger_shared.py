@@ -215,7 +215,7 @@ def test_a_ledger_that_another_worker_begins_at_the_same_time_is_shared(
 
 def test_a_claim_that_is_opened_twice_stops_the_second_worker(old: SqlLedger, clock: ScriptedClock) -> None:
     assert old.open_claim(a_claim(), None, clock.now(), force=True) == ""
-    with pytest.raises(LedgerUnusable, match=r"^ledger: another worker has written this row; this one stops$"):
+    with pytest.raises(LedgerUnusable, match=r"^ledger: another worker has written the same row; this worker stops$"):
         old.open_claim(a_claim(), None, clock.now(), force=True)
 
 
