@@ -42,7 +42,7 @@ def test_another_amount_than_total_gave_is_named(status: GrantStatus, at_total: 
     assert seen(a_posted_sale(row)).disagrees == said
 
 
-# ---- what can be read --------------------------------------------------------------------------------------------------
+# ---- what can be read ----------------------------------------------------------------------------------------------
 
 
 def test_a_sale_is_readable_with_its_journal_or_its_posted_sale() -> None:
@@ -70,7 +70,7 @@ def test_a_posted_header_alone_voids_the_sale() -> None:
     assert seen(a_posted_sale(a_grant(), voided=True)).state is SaleState.VOIDED
 
 
-# ---- why a pick may not stand ------------------------------------------------------------------------------------------
+# ---- why a pick may not stand --------------------------------------------------------------------------------------
 
 APPLIED = GrantStatus.APPLIED
 
@@ -133,7 +133,7 @@ def test_a_discount_that_total_cut_short_is_treated_as_the_store_says(short: str
         assert withheld(minimum, status=APPLIED, applied_amount=given, value_kind="percent") == ""
 
 
-# ---- what was posted -----------------------------------------------------------------------------------------------------
+# ---- what was posted -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from navplugin.core.model import Claim, Effect, End, Grant, GrantStatus, Op, Points, SaleState, Snapshot, StagedRow, Want
+from navplugin.core.model import (
+    Claim,
+    Effect,
+    End,
+    Grant,
+    GrantStatus,
+    Op,
+    Points,
+    SaleState,
+    Snapshot,
+    StagedRow,
+    Want,
+)
 from navplugin.reconcile import GRANTS, claim_fields, reconcile_grants, withdraw
 from tests.support_claims import a_claim, a_grant, an_open_sale
 
@@ -34,8 +46,8 @@ def test_the_row_says_where_the_points_are(claim: Claim, said: str) -> None:
 
 
 def changes(
-    grant: Grant, claim: Claim | None, want: Want | None = None, *, line: bool = True, row: dict[str, Any] | None = None,
-    known: bool = True, state: SaleState = SaleState.SALES,
+    grant: Grant, claim: Claim | None, want: Want | None = None, *, line: bool = True,
+    row: dict[str, Any] | None = None, known: bool = True, state: SaleState = SaleState.SALES,
 ) -> list[Effect]:  # fmt: skip
     """What is written to one row that reads `row` in NAV."""
     sale = an_open_sale(grant, coupons=["AP0004"] if line else [], state=state)
@@ -115,7 +127,7 @@ def test_an_offer_that_is_gone_is_deleted_once_aiq_said_so(
     assert (found == [Effect(Op.DELETE, GRANTS, ("R1", "AP0004"), etag="5")]) is deleted
 
 
-# ---- withdrawing -------------------------------------------------------------------------------------------------------
+# ---- withdrawing ---------------------------------------------------------------------------------------------------
 
 
 def test_a_pick_is_withdrawn_with_its_reason() -> None:

@@ -199,7 +199,8 @@ def test_the_claims_of_a_member_are_those_that_may_hold_points(ledger: SqlLedger
     for number, more in enumerate([
         {}, {"points": Points.YES}, {"points": Points.SENT, "end": End.SUSPECT},
         {"points": Points.SENT, "end": End.SUSPECT, "resolved": "manager"}, {"points": Points.NO, "end": End.SUSPECT},
-        {"points": Points.SENT, "end": End.RELEASED}, {"member_card_no": "M2"}, {"points": Points.YES, "end": "SETTLED"},
+        {"points": Points.SENT, "end": End.RELEASED}, {"member_card_no": "M2"},
+        {"points": Points.YES, "end": End.SETTLED},
     ]):  # fmt: skip
         opened(ledger, receipt_no=f"R{number}", **more)
     assert {c.receipt_no for c in ledger.member_claims("M1")} == {"R0", "R1", "R2"}

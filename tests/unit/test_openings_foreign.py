@@ -22,7 +22,7 @@ def opened(snapshot: Snapshot, *claims: Claim, **more: bool) -> list[tuple[int, 
     return [(o.claim.generation, o.orphan, o.foreign) for o in openings(snapshot, claims, **more)]
 
 
-# ---- keys that this ledger does not have -----------------------------------------------------------------------------
+# ---- keys that this ledger does not have ---------------------------------------------------------------------------
 
 
 def test_a_pick_whose_row_names_an_unknown_claim_is_opened_under_that_generation() -> None:
@@ -68,7 +68,7 @@ def test_without_the_rule_no_key_is_foreign() -> None:
     assert [(o.claim.generation, o.foreign) for o in found] == [(1, False)]
 
 
-# ---- sales that were there when the ledger took over -----------------------------------------------------------------
+# ---- sales that were there when the ledger took over ---------------------------------------------------------------
 
 
 def test_on_a_sale_that_was_taken_over_each_row_that_was_picked_has_a_claim() -> None:
@@ -83,7 +83,7 @@ def test_on_a_sale_that_was_taken_over_a_pick_is_opened_once() -> None:
     assert opened(an_open_sale(a_grant()), doubtful=True) == [(1, False, False)]
 
 
-# ---- what is opened where ----------------------------------------------------------------------------------------------
+# ---- what is opened where ------------------------------------------------------------------------------------------
 
 
 def test_picks_are_opened_on_open_sales_that_can_be_read() -> None:
@@ -118,7 +118,7 @@ def test_the_last_generation_of_each_code_counts() -> None:
     assert latest_by_code([third, other, first]) == {"AP0004": third, "AP0001": other}
 
 
-# ---- lines that nobody picked ----------------------------------------------------------------------------------------
+# ---- lines that nobody picked --------------------------------------------------------------------------------------
 
 
 def test_a_typed_code_is_known_by_a_row_or_by_aiqs_discounts() -> None:

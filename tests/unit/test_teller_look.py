@@ -275,13 +275,13 @@ def test_an_answer_is_written_also_by_a_worker_that_was_followed(desk: Desk, oth
     assert desk.kept(claim).points is Points.YES
 
 
-def followed(desk: Desk, other: SqlLedger, *steps: tuple[str, Any]) -> None:
+def followed(desk: Desk, other: SqlLedger, *steps: tuple[str, Any], receipt_no: str = "R1") -> None:
     """While the call is under way, a second worker takes over and moves the claim by these steps."""
 
     def meanwhile() -> None:
         other.take_watch("C", "other", NOW)
         for move, after in steps:
-            (there,) = other.claims_of("R1")
+            (there,) = other.claims_of(receipt_no)
             other.save_claim(there, after(there), move, NOW)
 
     desk.aiq.on_send = meanwhile
@@ -344,6 +344,17 @@ def test_a_refund_that_another_worker_did_not_count_is_a_persons(
     with pytest.raises(LedgerUnusable):
         desk.refund(claim)
     assert ("AIQ has given back the points twice" in desk.kept(claim).reason) is stray
+
+
+def test_a_collection_that_another_worker_did_not_count_is_a_persons(desk: Desk, other: SqlLedger) -> None:
+    for receipt, step, stray in (("R1", ("not found", lambda c: mark_answer(c, Points.REFUSED)), True),
+                                 ("R2", FOUND, False)):  # fmt: skip
+        claim = desk.opened(receipt_no=receipt, points=Points.REFUSED, contact_id="c-M1")
+        followed(desk, other, step, receipt_no=receipt)
+        with pytest.raises(LedgerUnusable):
+            desk.teller.collect(claim, desk.purse)
+        assert (desk.moves(claim)[-1] == "moved twice") is stray
+        desk.ledger.take_watch("C", "again", NOW)
 
 
 def test_with_keys_the_same_call_twice_takes_nothing_more(desk: Desk, other: SqlLedger) -> None:
