@@ -11,9 +11,20 @@ from typing import Any
 
 from navplugin.claims import Policy
 from navplugin.core.errors import NavpluginError, Unreachable
-from navplugin.core.model import Claim, Wallet, WalletDiscount
+from navplugin.core.model import (
+    Claim,
+    Decision,
+    Effect,
+    Offer,
+    Situation,
+    Snapshot,
+    StoreSettings,
+    Wallet,
+    WalletDiscount,
+)
 from navplugin.core.ports import Contact, Lookup, MaySend, always
 from navplugin.ledger import SqlLedger
+from navplugin.settle import Cashbox
 from navplugin.teller import Purse, Teller
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_claim
@@ -130,3 +141,36 @@ class Desk:
     def refund(self, claim: Claim, policy: Policy = PROBE) -> Claim | None:
         """Give its points back."""
         return self.teller.refund(claim, policy, self.purse)
+
+
+class Box(Desk):
+    """A desk whose teller belongs to a cashbox."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.policy(PROBE)
+
+    def policy(self, policy: Policy) -> None:
+        """Begin again under these settings, as after a restart."""
+        self.box = Cashbox(self.ledger, self.aiq, self.clock, {"S0001": policy}, self.counter)  # type: ignore[arg-type]
+        self.teller = self.box.teller
+
+    def settle(
+        self, snapshot: Snapshot, *, forbidden: str = "", returned: str = "", offers: tuple[Offer, ...] = ()
+    ) -> tuple[list[Effect], bool]:
+        """One round on this sale."""
+        store = StoreSettings("S0001")
+        situation = Situation(snapshot, self.clock.now(), store, None, None, None, offers)
+        decision = Decision(forbidden={"AP0004": forbidden} if forbidden else {})
+        return self.box.settle(situation, decision, lambda _: self.purse, returned=returned)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """All of receipt R1."""
+        return self.ledger.claims_of("R1")
+
+    @property
+    def claim(self) -> Claim:
+        """The only one of receipt R1."""
+        (one,) = self.claims
+        return one

@@ -29,6 +29,10 @@ def test_the_row_of_another_member_is_not_the_claims_own() -> None:
     assert not other.pick
     assert other.grant is None
     assert other.line, "the line is on the sale whoever it is for"
+    swapped = seen(an_open_sale(a_grant(member_ref="M2"), member_card_no="M2"))
+    assert (swapped.pick, swapped.grant) == (False, None)
+    assert not seen(an_open_sale(a_grant(), coupons=["AP0001"])).line
+    assert own.returned == ""
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,8 @@ def test_a_suspended_sale_counts_from_its_own_event() -> None:
     suspended = an_open_sale(a_grant(), state=SaleState.SUSPENDED, event_at=NOW)
     assert seen(suspended).since == NOW
     assert seen(an_open_sale(a_grant(), event_at=NOW)).since is None
+    earlier = a_claim(sale_guid="another sale under this number", missing_since=LATER)
+    assert seen(suspended, earlier).since == LATER
 
 
 def test_a_posted_header_alone_voids_the_sale() -> None:
@@ -101,12 +107,14 @@ def test_the_least_balance_is_enough(basket: str, kept: bool) -> None:
 def test_a_minimum_is_reached_at_or_above_its_amount(reached: str, basket: str, said: str) -> None:
     assert withheld(Minimum(reached=reached), basket, min_amount="100") == said
     assert withheld(Minimum(reached=reached), basket) == "", "no minimum"
+    assert withheld(basket="100", min_amount="100") == withheld(Minimum(), "100", min_amount="100") == ""
+    assert withheld(basket="100", min_amount="100", status=GrantStatus.GRANTED) == "", "it is picked no more"
 
 
 def test_a_minimum_is_judged_before_or_after_the_discounts_that_were_picked_earlier() -> None:
     earlier, later = a_grant("AP0001", value=Decimal(30)), a_grant(min_amount=Decimal(100), picked_at=LATER)
     sale = an_open_sale(earlier, later, coupons=["AP0001", "AP0004"])
-    assert seen(sale, minimum=Minimum("before")).withheld == ""
+    assert seen(sale, minimum=Minimum("before")).withheld == seen(sale).withheld == ""
     assert seen(sale, minimum=Minimum("after")).withheld == "Needs 100.00, the sale is at 90.00."
     percent = an_open_sale(replace(earlier, value_kind="percent"), later, coupons=["AP0001", "AP0004"])
     assert seen(percent, minimum=Minimum("after")).withheld == ""

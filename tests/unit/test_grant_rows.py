@@ -20,7 +20,7 @@ from navplugin.core.model import (
     StagedRow,
     Want,
 )
-from navplugin.reconcile import GRANTS, claim_fields, reconcile_grants, withdraw
+from navplugin.reconcile import GRANTS, SALE, claim_fields, reconcile_grants, withdraw
 from tests.support_claims import a_claim, a_grant, an_open_sale
 
 KEY = a_claim().key
@@ -52,7 +52,8 @@ def changes(
     """What is written to one row that reads `row` in NAV."""
     sale = an_open_sale(grant, coupons=["AP0004"] if line else [], state=state)
     there = StagedRow(GRANTS, ("R1", "AP0004"), row or {}, "7")
-    sale = replace(sale, rows=(StagedRow(GRANTS, ("R1", "AP0001"), {"Points": "?"}, "1"), there))
+    others = (StagedRow(GRANTS, ("R1", "AP0001"), {"Points": "?"}, "1"), StagedRow(SALE, ("R1", "AP0004"), {}, "1"))
+    sale = replace(sale, rows=(*others, there))
     return list(reconcile_grants(sale, [want] if want else [], [claim] if claim else [], wallet_known=known))
 
 
@@ -88,6 +89,7 @@ def test_a_row_that_is_only_granted_follows_aiqs_offer() -> None:
         {"Points_Cost": 500, "Points": "", "Redemption_ID": ""}
     )
     assert changes(GRANTED, TAKEN, WANT, row={"Points_Cost": 500}) == []
+    assert changes(GRANTED, TAKEN, WANT, row={"Points_Cost": 500, "Reason": "no more"}) == update({"Reason": ""})
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,9 @@ def test_a_row_may_be_picked_again_once_its_line_has_left(
 
 
 def test_a_released_claim_that_is_in_doubt_does_not_keep_a_row_from_being_granted_again() -> None:
+    assert changes(REVERSED, None, None, line=False) == [], "nothing is offered"
+    reason = changes(REVERSED, None, WANT, line=False, row={"Reason": "no more"})
+    assert reason == update({"Status": "Granted", "Points_Cost": 500, "Reason": ""})
     released = a_claim(end=End.RELEASED, doubtful=True)
     assert changes(REVERSED, released, WANT, line=False) == update({"Status": "Granted", "Points_Cost": 500})
 

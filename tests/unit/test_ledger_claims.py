@@ -265,3 +265,12 @@ def test_sales_that_were_there_at_a_take_over_are_doubtful_by_company_number_and
     assert not ledger.is_doubtful("R1", "g2")
     assert not ledger.is_doubtful("R4", "g1")
     assert not second.is_doubtful("R1", "g1")
+
+
+def test_a_worker_that_was_followed_doubts_nothing(ledger: SqlLedger, tmp_path: Path) -> None:
+    later = SqlLedger(tmp_path / "l.db")
+    later.take_watch("C", "later", NOW)
+    with pytest.raises(LedgerUnusable, match="another worker has taken over"):
+        ledger.doubt([("R1", "g1")], NOW)
+    assert not later.is_doubtful("R1", "g1")
+    later.close()

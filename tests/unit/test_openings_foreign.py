@@ -81,6 +81,7 @@ def test_on_a_sale_that_was_taken_over_each_row_that_was_picked_has_a_claim() ->
 
 def test_on_a_sale_that_was_taken_over_a_pick_is_opened_once() -> None:
     assert opened(an_open_sale(a_grant()), doubtful=True) == [(1, False, False)]
+    assert len(openings(an_open_sale(a_grant(redemption_id=KEY)), iter([a_claim()]))) == 0
 
 
 # ---- what is opened where ------------------------------------------------------------------------------------------
