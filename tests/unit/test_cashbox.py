@@ -17,6 +17,7 @@ from navplugin.core.model import (
     End,
     Grant,
     GrantStatus,
+    Offer,
     Points,
     SaleState,
 )
@@ -110,6 +111,54 @@ def test_a_typed_code_that_aiq_bears_is_withdrawn(box: Box) -> None:
     assert len(box.settle(an_open_sale())[0]) == 1, "known from an earlier wallet"
 
 
+def test_a_line_that_leaves_already_is_not_withdrawn_again(box: Box) -> None:
+    assert box.settle(an_open_sale(a_grant(status=GrantStatus.WITHDRAWN))) == ([], False)
+
+
+OFFER = Offer("AP0004", "AP0004", True, "AP0004")
+
+
+def test_a_posted_line_that_nobody_picked_is_claimed_whatever_the_balance(box: Box) -> None:
+    box.purse.wallet = a_wallet(0)
+    box.aiq.answer = UnknownOutcome("no answer")
+    box.settle(a_posted_sale(), offers=(OFFER,))
+    assert (box.claim.points, box.claim.points_cost, box.claim.promised) == (Points.SENT, Decimal(500), Decimal(100))
+
+
+def test_a_posted_line_that_went_back_whole_gets_no_claim(box: Box) -> None:
+    box.purse.wallet = a_wallet()
+    box.settle(a_posted_sale(), offers=(OFFER,), returned="full")
+    assert box.claims == ()
+
+
+def test_for_a_line_that_nobody_picked_an_empty_wallet_is_asked_for_again(box: Box) -> None:
+    """More likely a fault of AIQ than the truth."""
+    empty = replace(a_wallet(), discounts=())
+    box.purse.wallet = empty
+    box.settle(a_posted_sale(), offers=(OFFER,))
+    assert (len(box.claims), box.claim.points, box.reads) == (1, Points.YES, 1)
+
+
+@pytest.mark.parametrize("wallet", [None, Unreachable("AIQ is away")])
+def test_what_a_line_bears_is_known_from_earlier_wallets_too(box: Box, wallet: Any) -> None:
+    box.wallet = wallet
+    box.settle(a_posted_sale(), offers=(OFFER,))
+    assert box.claims == ()
+    box.ledger.remember_mapped([DISCOUNT], NOW)
+    box.settle(a_posted_sale(), offers=(OFFER,))
+    assert len(box.claims) == 1
+
+
+def test_aiq_is_not_asked_for_lines_that_are_known(box: Box) -> None:
+    box.wallet = a_wallet(1000, replace(DISCOUNT, discount_id="d1"))
+    box.opened(end=End.SETTLED)
+    box.settle(a_posted_sale())
+    assert box.reads == 0
+    box.purse.contact = None
+    box.settle(a_posted_sale(sale_guid="g"), offers=(OFFER,))
+    assert box.reads == 0, "nobody to ask for"
+
+
 # ---- claims that another ledger had --------------------------------------------------------------------------------
 
 LATER_KEY = a_claim(generation=3).key
@@ -138,6 +187,34 @@ def test_where_nav_names_a_later_claim_the_earlier_ones_are_over(
     assert box.kept(other).reason != "NAV names a later claim"
     (later,) = [c for c in box.claims if c.generation == 3]
     assert later.end is (End.SETTLED if policy.refund == "adjust" else End.OPEN), "NAV is believed, or AIQ is asked"
+
+
+def test_a_claim_of_another_ledger_is_opened_whatever_the_balance(box: Box) -> None:
+    """Its points may be taken already: then the balance is without them."""
+    box.purse.wallet, box.aiq.listing = a_wallet(0), Unreachable("AIQ is away")
+    assert box.settle(an_open_sale(a_grant(redemption_id=LATER_KEY)))[0] == []
+    assert (box.claim.generation, box.claim.doubtful) == (3, True)
+
+
+def test_without_settings_of_the_store_a_later_claim_supersedes_all_the_same(box: Box) -> None:
+    earlier = box.opened(points=Points.YES)
+    box.box.policies = {}
+    box.settle(a_posted_sale(a_grant(redemption_id=LATER_KEY, points="Taken")))
+    assert (box.kept(earlier).end, box.kept(earlier).given_back) == (End.RELEASED, "endpoint")
+
+
+def test_without_a_look_up_only_what_nav_says_is_taken_is_opened(box: Box) -> None:
+    box.policy(BLIND)
+    box.settle(a_posted_sale(a_grant(redemption_id=LATER_KEY), given="0"))
+    assert box.claims == ()
+    box.settle(a_posted_sale(a_grant(redemption_id=LATER_KEY, points="Taken"), given="0"))
+    assert box.claim.generation == 3
+
+
+def test_on_a_sale_that_was_taken_over_what_was_once_picked_is_looked_up_too(box: Box) -> None:
+    box.ledger.doubt([("R1", "g")], NOW)
+    box.settle(an_open_sale(a_grant(status=GrantStatus.REVERSED), coupons=()))
+    assert (box.claim.doubtful, len(box.aiq.asked)) == (True, 1)
 
 
 def test_a_new_generation_of_this_ledger_supersedes_nothing(box: Box) -> None:
@@ -179,6 +256,16 @@ def test_a_line_leaves_with_the_reason_that_the_cashier_needs(box: Box) -> None:
     assert removed(box, PICKED, forbidden="Not today.") == [(WITHDRAWN, "Not today.")]
     assert removed(box, back) == [(WITHDRAWN, "The discount was withdrawn.")]
     assert removed(box, PICKED, member_card_no="M2") == [(WITHDRAWN, "It was picked for another member card.")]
+
+
+def test_what_was_found_not_to_be_taken_ends_with_a_pick_that_no_longer_stands(box: Box) -> None:
+    """Nothing is given back, and no claim of its own follows."""
+    box.opened(doubtful=True)
+    box.aiq.listing = OTHERS_SHOWN
+    for _ in range(2):
+        effects, due = box.settle(an_open_sale(a_grant(status=GrantStatus.GRANTED), coupons=()))
+        box.clock.advance(seconds=60)
+    assert (box.claim.end, box.claim.reason, effects, due) == (End.RELEASED, "", [], False)
 
 
 def test_a_line_that_the_cashier_removed_ends_the_claim_and_the_pick(box: Box) -> None:

@@ -25,7 +25,7 @@ from navplugin.core.model import (
 from navplugin.core.ports import Lookup, Redemption
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_grant, a_posted_sale, an_open_sale
-from tests.support_teller import Box, a_wallet
+from tests.support_teller import Box
 
 TOTAL = replace(PROBE, redeem_at="total")
 SELECT = replace(PROBE, redeem_at="select")
@@ -87,12 +87,12 @@ def test_nothing_found_counts_after_the_grace_only(box: Box) -> None:
     sold(box)
     box.aiq.listing, box.wallet = OTHERS_SHOWN, Unreachable("no balance")
     box.settle(POSTED)
-    box.clock.advance(seconds=59)
+    box.clock.advance(seconds=59.9)
     box.settle(POSTED)
     assert box.claim.points is Points.SENT
-    box.aiq.answer = Refused("stop here")
-    box.clock.advance(seconds=70)
-    box.wallet = a_wallet(1000)
+    box.policy(PROBE)
+    box.settle(POSTED)
+    box.clock.advance(seconds=60)
     box.settle(POSTED)
     assert "not found" in box.moves(box.claim)
 
