@@ -18,6 +18,7 @@ from navplugin.core.model import (
     Grant,
     GrantStatus,
     Offer,
+    Op,
     Points,
     SaleState,
 )
@@ -54,7 +55,16 @@ def test_a_pick_is_opened_by_the_wallet_at_hand(box: Box) -> None:
     box.purse.wallet = a_wallet(1000, replace(DISCOUNT, reusable=False))
     assert box.settle(an_open_sale(PICKED)) == ([], False)
     assert (box.claim.contact_id, box.claim.reusable, box.claim.doubtful) == ("c-M1", False, False)
-    assert box.moves(box.claim) == ["open", "line seen"]
+    assert (box.moves(box.claim), box.claim.line_seen) == (["open", "line seen"], True)
+    assert box.settle(an_open_sale(PICKED)) == ([], False)
+
+
+@pytest.mark.parametrize(("status", "seen"), [("Picked", False), ("Inserted", True), ("Applied", True)])
+def test_a_line_is_seen_by_its_row_too(box: Box, status: str, seen: bool) -> None:
+    """Row and journal are read one after the other."""
+    row = a_grant(status=GrantStatus(status), applied_amount=Decimal(100))
+    assert box.settle(an_open_sale(row, coupons=())) == ([], seen)
+    assert box.claim.line_seen is seen
 
 
 def test_a_pick_that_the_balance_does_not_cover_is_withdrawn_with_the_reason(box: Box) -> None:
@@ -149,14 +159,18 @@ def test_what_a_line_bears_is_known_from_earlier_wallets_too(box: Box, wallet: A
     assert len(box.claims) == 1
 
 
-def test_aiq_is_not_asked_for_lines_that_are_known(box: Box) -> None:
-    box.wallet = a_wallet(1000, replace(DISCOUNT, discount_id="d1"))
-    box.opened(end=End.SETTLED)
+@pytest.mark.parametrize(("end", "reads"), [(End.SETTLED, 0), (End.OWED, 0), (End.RELEASED, 1)])
+def test_aiq_is_asked_again_only_for_lines_without_a_claim(box: Box, end: End, reads: int) -> None:
+    box.wallet = box.purse.wallet = replace(a_wallet(), discounts=())
+    box.opened(end=end)
+    box.settle(a_posted_sale())
+    assert box.reads == reads
+
+
+def test_where_nobody_is_to_ask_for_no_wallet_is_read(box: Box) -> None:
+    box.purse.contact = None
     box.settle(a_posted_sale())
     assert box.reads == 0
-    box.purse.contact = None
-    box.settle(a_posted_sale(sale_guid="g"), offers=(OFFER,))
-    assert box.reads == 0, "nobody to ask for"
 
 
 # ---- claims that another ledger had --------------------------------------------------------------------------------
@@ -255,6 +269,9 @@ def test_a_line_leaves_with_the_reason_that_the_cashier_needs(box: Box) -> None:
     back = a_grant(status=GrantStatus.GRANTED)
     assert removed(box, PICKED, forbidden="Not today.") == [(WITHDRAWN, "Not today.")]
     assert removed(box, back) == [(WITHDRAWN, "The discount was withdrawn.")]
+    row_of_another = a_grant(member_ref="M2", status=GrantStatus.GRANTED)
+    (effect,), _ = box.settle(an_open_sale(row_of_another, member_card_no="M2"))
+    assert effect.op is Op.UPDATE, "the row is there, whoever it is for"
     assert removed(box, PICKED, member_card_no="M2") == [(WITHDRAWN, "It was picked for another member card.")]
 
 

@@ -209,6 +209,42 @@ def test_a_claim_of_an_earlier_sale_under_the_same_number_goes_missing(box: Box)
     assert box.kept(over).missing_since is None
 
 
+def test_a_posted_sale_that_cannot_be_read_goes_missing_and_is_a_persons_in_the_end(box: Box) -> None:
+    box.opened()
+    unreadable = replace(POSTED, posted=None)
+    assert box.settle(unreadable) == ([], False)
+    assert (box.claim.missing_since, box.moves(box.claim)) == (NOW, ["open", "sale missing"])
+    box.clock.advance(seconds=3600)
+    box.settle(unreadable)
+    assert box.claim.end is End.OPEN
+    box.clock.advance(seconds=1)
+    box.settle(unreadable)
+    assert (box.claim.end, box.claim.reason) == (End.SUSPECT, "the sale has vanished from NAV")
+
+
+def test_what_waits_for_an_answer_is_due_without_a_new_event(box: Box) -> None:
+    box.policy(BLIND)
+    box.opened()
+    box.aiq.answer = UnknownOutcome("no answer")
+    assert box.settle(POSTED) == ([], True)
+    box.clock.advance(seconds=60)
+    assert box.settle(POSTED) == ([], False)
+    assert (box.claim.end, box.claim.points) == (End.SUSPECT, Points.SENT)
+
+
+def test_a_sale_that_is_posted_is_settled_in_one_round(box: Box) -> None:
+    box.opened()
+    assert box.settle(POSTED) == ([], False)
+    assert box.moves(box.claim) == ["open", "sent", "taken", "settle"]
+    assert not box.claim.line_seen, "that is for the till"
+
+
+def test_a_void_before_points_were_taken_is_not_noted(box: Box) -> None:
+    box.opened()
+    box.settle(a_posted_sale(PICKED, voided=True))
+    assert (box.claim.voided, box.moves(box.claim)) == (False, ["open", "release"])
+
+
 def test_a_void_after_points_were_taken_is_noted(box: Box) -> None:
     box.policy(replace(PROBE, refund="manual"))
     box.opened(points=Points.YES, taken_at=NOW)

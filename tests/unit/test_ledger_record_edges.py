@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from navplugin import reconcile
 from navplugin.core.errors import AlreadyThere, Conflict, Missing, NavpluginError, NotInCharge, UnknownOutcome
 from navplugin.core.model import Effect, Op, StagedRow
 from navplugin.ledger_record import GRANTS, PAGE, LedgerRecord, Record
+from navplugin.nav.contract.actions import LEDGER
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW
 
@@ -134,6 +136,10 @@ def test_the_row_says_who_is_in_charge_and_how_far_it_has_come(desk: Desk) -> No
     assert (effect.op, effect.page, effect.key, effect.etag) == (Op.UPDATE, PAGE, ("LEDGER",), "1")
 
 
+def test_the_pages_are_those_of_the_contract() -> None:
+    assert (LEDGER.service, reconcile.GRANTS) == (PAGE, GRANTS)
+
+
 def test_a_host_name_fits_the_page(clock: ScriptedClock) -> None:
     desk = Desk(clock, host="h" * 60)
     desk.ledger.number = 0
@@ -171,7 +177,8 @@ def test_host_and_worker_may_be_missing() -> None:
         ({"steps": 3}, {}, "this ledger is an older copy for C: NAV"),
         ({}, {"Take_Over_No": 2}, "this ledger is an older copy for C: it was taken over since"),
         ({"number": 0}, {"Take_Over_No": 2}, "it was taken over since"),
-        ({"number": 0, "others": ("D", "E"), "steps": 0}, {}, "this ledger was written for D, E and knows nothing of C; "
+        ({"number": 0, "others": ("D", "E"), "steps": 0}, {},
+         "this ledger was written for D, E and knows nothing of C; "
          "if it was renamed in NAV: navplugin ledger take-over --renamed-from NAME"),
         ({"number": 1, "others": ("D",), "steps": 0}, {}, "older copy for C"),
     ],
