@@ -175,8 +175,8 @@ def test_host_and_worker_may_be_missing() -> None:
          "If that ledger is lost for good: navplugin ledger take-over"),
         ({}, {"Ledger_ID": THEIRS, "Host": ""}, "bbbbbbbb on another host; this one is aaaaaaaa"),
         ({"steps": 3}, {}, "this ledger is an older copy for C: NAV"),
-        ({}, {"Take_Over_No": 2}, "this ledger is an older copy for C: it was taken over since"),
-        ({"number": 0}, {"Take_Over_No": 2}, "it was taken over since"),
+        ({}, {"Take_Over_No": 2}, "was taken over since"),
+        ({"number": 0}, {"Take_Over_No": 2}, "was taken over since"),
         ({"number": 0, "others": ("D", "E"), "steps": 0}, {},
          "this ledger was written for D, E and knows nothing of C; "
          "if it was renamed in NAV: navplugin ledger take-over --renamed-from NAME"),
