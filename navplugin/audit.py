@@ -9,7 +9,17 @@ from decimal import Decimal
 
 from navplugin.claim_view import how_returned, is_voided, quantities_of
 from navplugin.claims import Policy, is_given_back
-from navplugin.core.model import Claim, End, Grant, Offer, Points, PostedSale, SaleState, Snapshot
+from navplugin.core.model import (
+    Claim,
+    End,
+    Grant,
+    Offer,
+    Points,
+    PostedSale,
+    SaleState,
+    Snapshot,
+    within_company,
+)
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Redemption
 from navplugin.openings import applied_by_offer
@@ -204,13 +214,13 @@ def _taken_twice(books: Books) -> Iterable[Finding]:
 
 def _rows(books: Books) -> Iterable[Finding]:
     """What the worker once wrote on NAV's grants, against the claims that the ledger has now."""
-    by_key = {c.key: c for c in books.claims}
+    by_key = {within_company(c.key): c for c in books.claims}
     last = {(c.receipt_no, c.sale_guid, c.coupon_code): c for c in sorted(books.claims, key=lambda c: c.generation)}
     for receipt, snapshot in books.sales.items():
         # Nothing is written to a suspended sale: its rows are as old as the suspension.
         for grant in snapshot.grants if snapshot.sale.state is not SaleState.SUSPENDED else ():
             unnamed = last.get((receipt, snapshot.sale.sale_guid, grant.coupon_code))
-            claim = by_key.get(grant.redemption_id) if grant.redemption_id else unnamed
+            claim = by_key.get(within_company(grant.redemption_id)) if grant.redemption_id else unnamed
             if grant.redemption_id and claim is None:
                 text = f"NAV's row names the claim {grant.redemption_id}, this ledger does not have it"
                 yield Finding("I14", receipt, grant.coupon_code, text)
@@ -226,7 +236,8 @@ def _wrong_points(grant: Grant, claim: Claim | None) -> str:
             "Given Back": claim is not None and claim.points is not Points.YES and bool(claim.given_back)}  # fmt: skip
     if seen.get(grant.points, True):
         return ""
-    ledger = "has no claim" if claim is None else f"has {claim.points.value}"
+    in_ledger = {Points.NO: "that none are taken", Points.YES: "that they are taken", Points.REFUSED: "AIQ refused"}
+    ledger = "has no claim" if claim is None else f"says {in_ledger.get(claim.points, 'nothing certain')}"
     return f"NAV's row says that the points are {grant.points.lower()}, the ledger {ledger}"
 
 

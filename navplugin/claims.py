@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from navplugin.core.model import Claim, End, Grant, Points, SaleState, Wallet
+from navplugin.core.model import Claim, End, Grant, Points, SaleState, Wallet, within_company
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Lookup
 
@@ -227,7 +227,7 @@ def _can_look(claim: Claim, policy: Policy) -> bool:
 
 def said_by_nav(claim: Claim, grant: Grant | None) -> Points | None:
     """What the row in NAV says of a doubtful claim's points, where it bears the claim's key: yes, no, or None."""
-    if grant is None or grant.redemption_id != claim.key:
+    if grant is None or within_company(grant.redemption_id) != within_company(claim.key):
         return None
     return {"Taken": Points.YES, "Given Back": Points.NO}.get(grant.points)
 

@@ -147,12 +147,13 @@ class LedgerRecord:
             )
         if there.take_over_no > max(mine.take_over_no(), 1) or there.step > mine.step():
             behind = there.step - mine.step()
+            moves = "1 move of points" if behind == 1 else f"{behind} moves of points"
             if not mine.take_over_no() and (others := mine.other_companies()):
                 return (
                     f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if it was "
                     f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
                 )
-            known = f"NAV knows {behind} moves of points that it does not" if behind > 0 else "it was taken over since"
+            known = f"NAV counts {moves} that it lacks" if behind > 0 else "the company was taken over since"
             return (
                 f"this ledger is an older copy for {company}: {known}. Put the newest one back, "
                 f"or see what is missing: {TAKE_OVER}"
@@ -255,12 +256,14 @@ class LedgerRecord:
         return next(iter(self.reader.read_rows(PAGE, {"Code": CODE})), None)
 
     def is_alive(self, there: Record) -> bool:
-        """Whether somebody writes this row: it is looked at for WATCHED_SECONDS of this process's own time."""
+        """Whether somebody writes this row: it is looked at for WATCHED_SECONDS of this process's own time. NotInCharge
+        when told to stop meanwhile."""
         log.warning("the ledger was last used on %s; looking for %d s whether it still is", there.host, WATCHED_SECONDS)
         begun = self.clock.monotonic()
         while self.clock.monotonic() - begun < WATCHED_SECONDS:
             if not self._pause(1.0):
-                return True
+                text = f"stopped before it was known whether the worker on {there.host} still runs. Nothing was moved."
+                raise NotInCharge(text, system="ledger")
             row = self.read()
             if row is None or Record.of(row) != there:
                 return True

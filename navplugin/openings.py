@@ -17,6 +17,7 @@ from navplugin.core.model import (
     SaleState,
     Snapshot,
     WalletDiscount,
+    within_company,
 )
 from navplugin.core.money import ZERO
 
@@ -44,10 +45,10 @@ def openings(
     the company over when the sale was there already. may_look: whether AIQ can be asked what became of the points.
     """
     claims = tuple(claims)
-    last, keys = latest_by_code(claims), {c.key for c in claims}
+    last, keys = latest_by_code(claims), {within_company(c.key) for c in claims}
 
     def opening(grant: Grant, before: Claim | None, *, orphan: bool = False) -> Opening:
-        foreign = "doubt" in rules and bool(grant.redemption_id) and grant.redemption_id not in keys
+        foreign = "doubt" in rules and _is_foreign(grant, keys)
         claim = claim_for(snapshot, grant, before)
         return Opening(_as_in_nav(claim, grant.redemption_id) if foreign else claim, orphan, foreign)
 
@@ -65,17 +66,23 @@ def openings(
     opened = {one.claim.coupon_code for one in out}
     for grant in snapshot.grants if "doubt" in rules else ():
         # Its points may be taken, and nobody else would give them back. Where nobody can look, NAV must say so.
-        foreign = bool(grant.redemption_id) and grant.redemption_id not in keys
+        foreign = _is_foreign(grant, keys)
         unknown = foreign or (doubtful and grant.picked_at is not None and not last.get(grant.coupon_code))
         if unknown and grant.coupon_code not in opened and (may_look or grant.points == "Taken"):
             out.append(opening(grant, last.get(grant.coupon_code), orphan=True))
     return tuple(out)
 
 
+def _is_foreign(grant: Grant, keys: set[str]) -> bool:
+    """Whether NAV's row names a claim that this ledger does not have. keys: as `within_company` gives them."""
+    return bool(grant.redemption_id) and within_company(grant.redemption_id) not in keys
+
+
 def _as_in_nav(claim: Claim, key: str) -> Claim:
     """The claim under the generation that NAV's row names, so that both sides speak of the same one."""
-    head, _, generation = key.rpartition("/")
-    known = generation.isdecimal() and len(generation) < 6 and head == claim.key.rpartition("/")[0]
+    generation = key.rpartition("/")[2]
+    mine = within_company(claim.key).rpartition("/")[0]
+    known = generation.isdecimal() and len(generation) < 6 and within_company(key).rpartition("/")[0] == mine
     return replace(claim, generation=max(claim.generation, int(generation))) if known else claim
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from navplugin.core.errors import NavpluginError, ProtocolError
 from navplugin.core.model import LoyaltyStatus, Member, Persona, Wallet, WalletDiscount
 from navplugin.core.ports import Clock, Contact, JournalReader, LoyaltyProvider
-from navplugin.teller import Purse
+from navplugin.sender import Purse
 
 log = logging.getLogger("navplugin.aiq")
 

@@ -39,9 +39,10 @@ from navplugin.core.model import (
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, LoyaltyProvider
 from navplugin.ledger import SqlLedger
-from navplugin.openings import Opening, openings, orphan_grants, typed_lines
+from navplugin.openings import Opening, latest_by_code, openings, orphan_grants, typed_lines
 from navplugin.reconcile import withdraw
-from navplugin.teller import Purse, StepCounter, Teller, find_discount
+from navplugin.sender import Purse, StepCounter
+from navplugin.teller import Teller, find_discount
 
 log = logging.getLogger("navplugin.money")
 
@@ -50,6 +51,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two look-ups of one claim."""
 
 
+NOTHING_TAKEN = "nothing was taken for it"
+"""Why a claim that was in doubt made room for one that is not."""
 PurseOf = Callable[[str], Purse]
 """The purse of a member card; the same one for the same card within a tick."""
 
@@ -128,7 +131,9 @@ class Cashbox:
         for opening in found:
             self._supersede(opening, claims)
             reason = "" if opening.orphan else self._view(opening.claim, situation, decision, purse).withheld
-            opening = replace(opening, claim=replace(opening.claim, doubtful=opening.foreign or doubtful))
+            before = latest_by_code(claims).get(opening.claim.coupon_code)
+            unknown = doubtful and (before is None or before.reason != NOTHING_TAKEN)
+            opening = replace(opening, claim=replace(opening.claim, doubtful=opening.foreign or unknown))
             reason = reason or self._try_open(opening, purse_of(opening.claim.member_card_no), now)
             if reason:
                 refused[opening.claim.coupon_code] = reason
@@ -202,6 +207,8 @@ class Cashbox:
             waited = self._waited(claim)
             looked = self.clock.monotonic() - self._looked_since.get(_attempt(claim), self.clock.monotonic())
             move = next_move(claim, view, policy, now, self.rules, waited=waited, looked=looked)
+            if move is not Move.LOOK:
+                self._looked_since.pop(_attempt(claim), None)  # a sale that was suspended meanwhile is looked up anew
             if move in (Move.NOTHING, Move.PUT_LINE):
                 break
             if move is Move.REMOVE_LINE:
@@ -214,7 +221,7 @@ class Cashbox:
             stands = view.is_open and goal_of(after, view, policy, now, self.rules) in (Goal.KEEP, Goal.TAKE)
             if claim.doubtful and stands and (after.points, after.end) == (Points.NO, End.OPEN):
                 # Nothing was taken: the pick gets a claim of its own, if the balance still covers it.
-                self.teller.save(after, mark_end(after, End.RELEASED, "nothing was taken for it"), Move.RELEASE)
+                self.teller.save(after, mark_end(after, End.RELEASED, NOTHING_TAKEN), Move.RELEASE)
                 return effects, True
             claim = after
             if claim.end is End.RELEASED and view.is_open and view.pick:
@@ -319,7 +326,7 @@ class Cashbox:
             self.ledger.add_report(claim.receipt_no, f"absorbed by the store: {reason}", self.clock.now())
         after = self.teller.save(claim, after, move)
         if after.needs_person:
-            self.teller.tell_person(claim, end, reason)
+            self.teller.sender.tell_person(claim, end, reason)
         return after
 
 

@@ -176,6 +176,11 @@ def footer_codes(site: Site) -> dict[str, dict[str, str]]:
     return {no: {name: f.code for name, f in footers.items()} for no, footers in site.footers.items()}
 
 
+def open_nav(site: Site) -> tuple[JournalReader, NavWriter]:
+    """NAV of a site, to read and to write. Raises Misconfigured, Unreachable, AuthFailed."""
+    return connect(nav_settings(site))
+
+
 def open_reader(site: Site) -> JournalReader:
     """NAV of a site, to read. Raises Misconfigured, Unreachable, AuthFailed."""
     return connect(nav_settings(site))[0]

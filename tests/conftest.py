@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-SHOWN = pytest.StashKey[list[str]]()
+SHOWN = "shown"
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "")
 
@@ -60,12 +60,13 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def show(request: pytest.FixtureRequest) -> Any:
     """Figures for people: lines at the end of the output, also when all is well."""
-    return request.config.stash.setdefault(SHOWN, []).append
+    return lambda line: request.node.user_properties.append((SHOWN, line))
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print what was shown."""
-    lines = config.stash.get(SHOWN, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what was shown, in whichever process it was."""
+    reports = [one for many in terminalreporter.stats.values() for one in many if getattr(one, "when", "") == "call"]
+    lines = [text for one in reports for name, text in one.user_properties if name == SHOWN]
     if lines:
         terminalreporter.section("what was shown")
         for line in lines:

@@ -17,7 +17,7 @@ from navplugin.cli.ledger_audit import audit
 from navplugin.cli.ledger_take_over import backup
 from navplugin.cli.ledger_take_over import command as take_over
 from navplugin.cli.output import Exit, Format, FormatOption, emit_json, emit_table, fail, out
-from navplugin.core.errors import LedgerUnusable
+from navplugin.core.errors import LedgerBusy, LedgerUnusable, NavpluginError
 from navplugin.core.model import Claim, End, Points
 from navplugin.ledger import SqlLedger
 
@@ -131,6 +131,8 @@ def resolve(
             ledger.resolve_claim(claim, after, f"resolved: {verdict}", now)
         except LedgerUnusable:
             fail(f"receipt {receipt_no}: the worker has moved this claim meanwhile; look again", Exit.PROBLEMS)
+        except LedgerBusy as busy:
+            fail(f"{busy}; nothing was changed, try again", Exit.PROBLEMS)
     if form is Format.JSON:
         emit_json(_as_dict(after))
     else:
@@ -191,7 +193,7 @@ def reading(path: Path) -> Iterator[SqlLedger]:
     """The ledger beside a worker that runs; one sentence where it cannot be opened."""
     try:
         ledger = SqlLedger(path, must_exist=True)
-    except LedgerUnusable as wrong:
+    except NavpluginError as wrong:
         fail(str(wrong), Exit.MISUSE)
     try:
         yield ledger

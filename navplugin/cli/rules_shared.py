@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from navplugin.cli.output import Exit, Format, emit_problems, fail
-from navplugin.core.errors import LedgerUnusable
+from navplugin.core.errors import LedgerBusy, LedgerUnusable
 from navplugin.core.inifile import read_ini
 from navplugin.core.profile import Profile, read_profile
 from navplugin.ledger import SqlLedger
@@ -60,11 +60,11 @@ def open_ledger(config: Path, profile: Profile, *, must_exist: bool = True) -> I
     """The ledger that the profile names, with its published rules; the command ends where it cannot be used."""
     try:
         ledger = SqlLedger(config.resolve().parent / profile.worker["state"], must_exist=must_exist)
-    except LedgerUnusable as wrong:
+    except (LedgerUnusable, LedgerBusy) as wrong:
         fail(str(wrong))
     try:
         yield ledger, RuleLedger(ledger, profile.nav["company"])
-    except LedgerUnusable as wrong:
+    except (LedgerUnusable, LedgerBusy) as wrong:
         fail(str(wrong), Exit.MISUSE)
     finally:
         ledger.close()

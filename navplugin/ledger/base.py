@@ -41,6 +41,7 @@ from navplugin.ledger.schema import (
     VERSION,
     WATCH,
     is_empty,
+    is_whole,
     migrate,
     read_version,
 )
@@ -101,7 +102,8 @@ class LedgerFile:
             raise
 
     def _prepare(self) -> None:
-        with self._write() as connection:
+        """Read only where it is of this version already: a command that reads waits for no worker that writes."""
+        with self._read() as connection:
             if self.path != MEMORY and (said := _damage(connection)):
                 raise LedgerUnusable(f"{self.path} is damaged ({said}); restore it from a backup", system="ledger")
             version = read_version(connection)
@@ -114,7 +116,11 @@ class LedgerFile:
             if version == 0 and not is_empty(connection):
                 text = f"{self.path} is a database of another program; name another file"
                 raise LedgerUnusable(text, system="ledger")
-            migrate(connection)
+            whole = is_whole(connection)
+        if not whole:
+            with self._write() as connection:
+                migrate(connection)
+        with self._read() as connection:
             self.ledger_id = str(connection.execute(select(META.c.value).where(META.c.name == LEDGER_ID)).scalar())
 
     def copy_to(self, target: Path) -> None:

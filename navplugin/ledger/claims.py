@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from navplugin.core.errors import LedgerUnusable
-from navplugin.core.model import Claim, End, Points
+from navplugin.core.model import Claim, End, Points, within_company
 from navplugin.ledger.base import LedgerFile
 from navplugin.ledger.schema import CLAIM, CLAIM_JOURNAL, DOUBTFUL_SALE, WATCH
 from navplugin.openings import may_hold
@@ -62,9 +62,12 @@ class ClaimTable(LedgerFile):
         return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, later))
 
     def knows_claim(self, key: str) -> bool:
-        """Whether there is a claim with this key."""
+        """Whether there is a claim with this key, also under the name that its company had before."""
+        wanted = within_company(key)
+        _, _, rest = wanted.partition("/")
+        query = select(CLAIM.c.key).where(CLAIM.c.receipt_no == rest.partition("/")[0])
         with self._read() as connection:
-            return connection.execute(select(CLAIM.c.key).where(CLAIM.c.key == key)).first() is not None
+            return any(within_company(one) == wanted for one in connection.execute(query).scalars())
 
     def position(self) -> int:
         """Where the ledger is now: it grows with every step of a claim, and no clock has a part in it."""

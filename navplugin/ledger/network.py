@@ -16,8 +16,8 @@ _REMOTE = 4
 
 def on_network(path: Path, mounts: Path = MOUNTS) -> str:
     """What kind of share this path is on; "" for a disk of this machine, or where the system does not say."""
-    whole = path.absolute()
-    if str(whole).startswith(("\\\\", "//")) and not str(whole).startswith(("\\\\?\\", "\\\\.\\")):
+    whole = _real(path)
+    if _is_unc(str(whole)):
         return "a UNC path"
     if sys.platform == "win32":
         return _windows_drive(whole)
@@ -26,6 +26,20 @@ def on_network(path: Path, mounts: Path = MOUNTS) -> str:
     except OSError:
         return ""
     return _mounted(whole, lines)
+
+
+def _real(path: Path) -> Path:
+    """Where the file really is: its folder may be a link, and Windows knows the share behind a drive letter."""
+    try:
+        return path.resolve()
+    except OSError:
+        return path.absolute()
+
+
+def _is_unc(path: str) -> bool:
+    if path.startswith("\\\\?\\"):
+        return path[4:8].upper() == "UNC\\"
+    return path.startswith(("\\\\", "//")) and not path.startswith("\\\\.\\")
 
 
 def _mounted(path: Path, lines: list[str]) -> str:

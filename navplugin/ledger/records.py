@@ -191,7 +191,7 @@ class Records(LedgerFile):
         """Quantity by sold receipt, the return's own receipt and item number, for the audit."""
         query = select(RETURN_LINE).where(RETURN_LINE.c.company == self.company)
         out: dict[str, dict[str, dict[str, Decimal]]] = {}
-        with self._write() as connection:
+        with self._read() as connection:
             for row in connection.execute(query).mappings():
                 lines = out.setdefault(row["sold_receipt_no"], {}).setdefault(row["receipt_no"], {})
                 lines[row["number"]] = Decimal(row["quantity"])

@@ -23,10 +23,12 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    delete,
     func,
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
@@ -86,8 +88,11 @@ class RuleLedger:
     def __init__(self, ledger: SqlLedger, company: str) -> None:
         """Raises LedgerUnusable when a newer navplugin has made these tables."""
         self._ledger, self.company = ledger, company
-        with ledger._write() as connection:
-            _migrate(connection)
+        with ledger._read() as connection:
+            known = _version(connection)
+        if not known:
+            with ledger._write() as connection:
+                _begin(connection)
 
     # ---- published sets ----------------------------------------------------------------------------------------
 
@@ -134,6 +139,16 @@ class RuleLedger:
         )
         with self._ledger._read() as connection:
             return str(connection.execute(query).scalar() or "")
+
+    def follow(self, before: str) -> None:
+        """NAV gave the company `before` the name of this one: what was published and asked under the old name counts
+        on, in place of the folder's rules that a start under the new name has published."""
+        with self._ledger._write() as connection:
+            theirs = select(RULE_SET.c.number).where(RULE_SET.c.company == before)
+            if connection.execute(theirs).first() is not None:
+                connection.execute(delete(RULE_SET).where(RULE_SET.c.company == self.company))
+            for table in (RULE_SET, PROMPT_ASKED):
+                connection.execute(update(table).where(table.c.company == before).values(company=self.company))
 
     # ---- history -------------------------------------------------------------------------------------------------
 
@@ -182,11 +197,16 @@ def read_published(path: Path, company: str) -> RuleSet | None:
     return _rule_set(row) if row else None
 
 
-def _migrate(connection: Connection) -> None:
-    value = connection.execute(select(META.c.value).where(META.c.name == _VERSION_NAME)).scalar()
-    if int(value or 0) > VERSION:
+def _version(connection: Connection) -> int:
+    """The version of these tables, 0 where there are none yet."""
+    value = int(connection.execute(select(META.c.value).where(META.c.name == _VERSION_NAME)).scalar() or 0)
+    if value > VERSION:
         raise LedgerUnusable("a newer navplugin has published rules in this ledger; use that one", system="ledger")
-    if value is None:
+    return value
+
+
+def _begin(connection: Connection) -> None:
+    if not _version(connection):  # nobody was faster
         METADATA.create_all(connection)
         connection.execute(insert(META).values(name=_VERSION_NAME, value=str(VERSION)))
 

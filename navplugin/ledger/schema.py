@@ -257,6 +257,17 @@ def is_empty(connection: Connection) -> bool:
     return not inspect(connection).get_table_names()
 
 
+def is_whole(connection: Connection) -> bool:
+    """Whether it has every table and column of this version, so that `migrate` would change nothing."""
+    if read_version(connection) != VERSION:
+        return False
+    there = set(inspect(connection).get_table_names())
+    return all(
+        name in there and {c.name for c in table.c} <= _columns(connection, table)
+        for name, table in METADATA.tables.items()
+    )
+
+
 def migrate(connection: Connection) -> None:
     """Bring the ledger to VERSION, step by step, never back. A table or column that is new is made where missing.
 

@@ -158,14 +158,14 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
     unknown = "sent" in moves or "refund sent" in moves or "collection sent" in moves
     return (
         (disagrees and till.posted is not None and (till.posted_unseen or bool(planned)))
-        or (setup.lookup == "blind" and unknown)
+        or (setup.lookup == "blind" and (unknown or claim.taken_at is not None))
         or (setup.refund == "manual" and claim.taken_at is not None)
         or (setup.refund == "adjust" and "refund sent" in moves)
         or "collection sent" in moves
         or (unknown and (world.aiq.spent or setup.hidden or setup.blank_listing))
         or _is_in_doubt(world, claim)
         or "points now, the member was shown" in claim.reason
-        or (world.aiq.moved and "another person" in claim.reason)
+        or (world.aiq.moved and ("another person" in claim.reason or unknown))
         or _is_known_stray(world, claim.receipt_no, claim.coupon_code)
         or ("refuse" in planned and "refund sent" in moves)
         or "sale missing" in moves

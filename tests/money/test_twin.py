@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from navplugin.core.model import Claim
 from navplugin.ledger import SqlLedger
 from navplugin.ledger.schema import METADATA
 from tests.money.io import FAULTS, Io
@@ -38,8 +39,14 @@ class CountedLedger(SqlLedger):
     def open_claim(self, *args: object, **more: object) -> str:
         return self.io.cross("ledger", lambda: super(CountedLedger, self).open_claim(*args, **more))  # type: ignore[arg-type]
 
-    def save_claim(self, *args: object) -> None:
-        self.io.cross("ledger", lambda: super(CountedLedger, self).save_claim(*args))  # type: ignore[arg-type]
+    def save_claim(self, *args: object) -> Claim:
+        return self.io.cross("ledger", lambda: super(CountedLedger, self).save_claim(*args))  # type: ignore[arg-type]
+
+    def save_answer(self, *args: object) -> Claim:
+        return self.io.cross("ledger", lambda: super(CountedLedger, self).save_answer(*args))  # type: ignore[arg-type]
+
+    def put_in_charge(self, *args: int) -> None:
+        self.io.cross("ledger", lambda: super(CountedLedger, self).put_in_charge(*args))
 
 
 @functools.cache

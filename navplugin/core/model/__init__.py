@@ -26,6 +26,7 @@ from navplugin.core.model.loyalty import (
     Points,
     Wallet,
     WalletDiscount,
+    within_company,
 )
 from navplugin.core.model.sale import (
     Benefit,
@@ -87,4 +88,5 @@ __all__ = [
     "Wallet",
     "WalletDiscount",
     "Want",
+    "within_company",
 ]

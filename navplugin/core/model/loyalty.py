@@ -77,6 +77,11 @@ class End(StrEnum):
     SUSPECT = "SUSPECT"
 
 
+def within_company(key: str) -> str:
+    """A claim's key without the name of its company, which NAV can change; rows in NAV keep the name of before."""
+    return "/".join(key.rsplit("/", 5)[1:])
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A ledger row: a pick that costs points, to be taken, taken, or given back.
