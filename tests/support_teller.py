@@ -24,8 +24,9 @@ from navplugin.core.model import (
 )
 from navplugin.core.ports import Contact, Lookup, MaySend, always
 from navplugin.ledger import SqlLedger
+from navplugin.sender import Purse
 from navplugin.settle import Cashbox
-from navplugin.teller import Purse, Teller
+from navplugin.teller import Teller
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_claim
 

@@ -254,7 +254,15 @@ def test_where_nothing_was_taken_for_a_doubtful_pick_it_gets_a_claim_of_its_own(
     assert (box.claim.end, box.claim.reason) == (End.RELEASED, "nothing was taken for it")
     box.purse.wallet = a_wallet()
     box.settle(an_open_sale(PICKED))
-    assert [(c.generation, c.end, c.doubtful) for c in box.claims] == [(1, End.RELEASED, False), (2, End.OPEN, True)]
+    assert [(c.generation, c.end, c.doubtful) for c in box.claims] == [(1, End.RELEASED, False), (2, End.OPEN, False)]
+
+
+def test_a_pick_on_a_sale_that_was_taken_over_is_in_doubt_where_another_claim_was_released_before(box: Box) -> None:
+    box.ledger.doubt([("R1", "g")], NOW)
+    box.aiq.listing = Unreachable("AIQ is away")
+    box.opened(end=End.RELEASED, reason="another reason")
+    box.settle(an_open_sale(PICKED))
+    assert [c.doubtful for c in box.claims] == [False, True]
 
 
 # ---- lines ---------------------------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ def test_navs_row_tells_where_the_points_are_under_the_claims_own_key_only(says:
     assert said_by_nav(DOUBTFUL, a_grant(points=says, redemption_id=DOUBTFUL.key)) is known
     assert said_by_nav(DOUBTFUL, a_grant(points=says, redemption_id=replace(DOUBTFUL, generation=2).key)) is None
     assert said_by_nav(DOUBTFUL, None) is None
+    before = replace(DOUBTFUL, company="The name of before").key
+    assert said_by_nav(DOUBTFUL, a_grant(points=says, redemption_id=before)) is known
 
 
 @pytest.mark.parametrize(("refund", "how"), [("endpoint", "endpoint"), ("adjust", "adjust"), ("manual", "hand")])

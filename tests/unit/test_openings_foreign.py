@@ -42,6 +42,12 @@ def test_a_row_that_names_a_later_claim_than_the_ledger_has_opens_it_beside_the_
     assert opened(a_posted_sale(a_grant(redemption_id=LATER_KEY)), a_claim()) == [(4, True, True)]
 
 
+def test_a_key_under_the_name_that_the_company_had_before_is_the_same_claims() -> None:
+    before, later = (a_claim(company="Before", generation=n).key for n in (1, 4))
+    assert opened(an_open_sale(a_grant(redemption_id=before)), a_claim()) == []
+    assert opened(an_open_sale(a_grant(redemption_id=later))) == [(4, False, True)]
+
+
 def test_a_generation_never_goes_back() -> None:
     earlier = a_claim(generation=2).key
     assert opened(an_open_sale(a_grant(redemption_id=earlier)), a_claim(generation=5)) == [(6, True, True)]

@@ -248,6 +248,20 @@ def test_a_collection_that_aiq_refuses_is_not_tried_again_and_keeps_the_first_re
 # ---- the wallet by which points are taken ----------------------------------------------------------------------------
 
 
+def test_no_refund_goes_out_without_a_wallet_of_this_moment(desk: Desk) -> None:
+    """Its balance is the sign by which a refund without an answer is known to have arrived."""
+    claim = desk.opened(**TAKEN, contact_id="c-M1")
+    desk.wallet = Unreachable("AIQ is away")
+    assert desk.refund(claim) is None
+    assert (desk.kept(claim), desk.counter.counted) == (claim, 0)
+    desk.wallet, desk.purse.wallet = a_wallet(300), a_wallet(900)
+    desk.clock.advance(seconds=3)
+    desk.aiq.answer = UnknownOutcome("no answer")
+    sent = desk.refund(claim)
+    assert sent is not None
+    assert sent.balance_before == Decimal(300)
+
+
 @pytest.mark.parametrize(("age", "reads"), [(2.0, 0), (2.1, 1)])
 def test_points_are_taken_by_a_wallet_of_this_moment(desk: Desk, age: float, reads: int) -> None:
     desk.purse.wallet = a_wallet(asked=desk.clock.monotonic())
@@ -333,6 +347,12 @@ def test_another_person_behind_the_member_card_is_a_persons_and_pays_nothing(des
     assert after is not None
     assert (after.points, after.end, desk.aiq.sent) == (Points.NO, End.SUSPECT, [])
     assert after.reason.startswith("AIQ shows another person for this member card")
+
+
+def test_a_young_wallet_of_another_person_is_read_again(desk: Desk) -> None:
+    desk.purse.wallet = a_wallet(contact_id="c-M2")
+    desk.redeem(desk.opened(contact_id="c-M1"))
+    assert (desk.reads, len(desk.aiq.sent)) == (1, 1)
 
 
 @pytest.mark.parametrize(("shown", "pinned"), [("", "c-M1"), ("c-M2", ""), ("c-M1", "c-M1")])

@@ -16,7 +16,8 @@ from navplugin.core.errors import LedgerBusy, LedgerUnusable, ProtocolError, Unk
 from navplugin.core.model import Claim, End, LoyaltyStatus, Persona, Points
 from navplugin.core.ports import Lookup, Redemption
 from navplugin.ledger import SqlLedger
-from navplugin.teller import ANSWER_TRIES, LOOK_BACK
+from navplugin.sender import ANSWER_TRIES
+from navplugin.teller import LOOK_BACK
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_claim, a_grant
 from tests.support_teller import Desk, a_wallet
@@ -231,6 +232,25 @@ def test_where_only_a_hash_is_kept_the_wallet_must_fit_it(tmp_path: Path, clock:
     desk.purse.wallet, desk.wallet = None, a_wallet()
     look(desk, claim)
     assert desk.aiq.asked[0][0] == "c-M1"
+    desk.ledger.close()
+
+
+@pytest.mark.parametrize("collection", [False, True])
+def test_where_aiq_goes_on_showing_another_person_a_person_must_look(
+    tmp_path: Path, clock: ScriptedClock, collection: bool
+) -> None:
+    before = Desk(tmp_path / "l.db", clock, key=b"key")
+    before.opened(contact_id="c-M1", points=Points.REFUSED if collection else Points.YES)
+    before.ledger.close()
+    desk = Desk(tmp_path / "l.db", clock, key=b"key")
+    desk.wallet = a_wallet(contact_id="c-M2")
+    for _ in range(12):
+        (claim,) = desk.ledger.list_claims()
+        if claim.end is not End.SUSPECT:
+            desk.teller.collect(claim, desk.purse) if collection else desk.refund(claim)
+        clock.advance(seconds=60)
+    assert (claim.end, desk.aiq.sent) == (End.SUSPECT, [])
+    assert claim.reason.startswith("AIQ shows another person for this member card")
     desk.ledger.close()
 
 
