@@ -134,6 +134,8 @@ def test_a_typed_code_is_known_by_a_row_or_by_aiqs_discounts() -> None:
     assert typed_lines(sale, [], []) == ()
     assert typed_lines(rows, [], ["AP0004"]) == ("AP0001", "AP0004")
     assert typed_lines(replace(rows, journal=None), [], ["AP0004"]) == ()
+    many = [f"AP{n:04}" for n in range(40)]
+    assert typed_lines(an_open_sale(coupons=reversed(many)), [], many) == tuple(many), "in a fixed order"
     assert typed_lines(an_open_sale(state=SaleState.SUSPENDED), [], ["AP0004"]) == ()
 
 
@@ -155,6 +157,7 @@ def test_a_posted_line_of_a_mapped_offer_is_found_by_its_row_or_by_aiqs_discount
     assert (made.value_kind, made.member_ref, made.status, made.picked_at) == ("amount", "M1", "Applied", None)
     assert (made.receipt_no, made.coupon_code, made.offer_no) == ("R1", "AP0004", "AP0004")
     assert (made.points, made.redemption_id, made.reason, made.min_amount) == ("", "", "", 0)
+    assert (made.blocked_text, made.needs_pin, made.min_balance, made.picked_by) == ("", False, 0, "")
 
 
 def test_a_row_of_another_offer_is_not_the_lines_own() -> None:
