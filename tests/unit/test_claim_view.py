@@ -32,7 +32,9 @@ def test_the_row_of_another_member_is_not_the_claims_own() -> None:
     swapped = seen(an_open_sale(a_grant(member_ref="M2"), member_card_no="M2"))
     assert (swapped.pick, swapped.grant) == (False, None)
     assert not seen(an_open_sale(a_grant(), coupons=["AP0001"])).line
+    assert not seen(an_open_sale(a_grant(status=GrantStatus.GRANTED))).pick
     assert own.returned == ""
+    assert view_of(a_claim(), a_posted_sale(), "", Minimum(), returned="full").returned == "full"
 
 
 @pytest.mark.parametrize(

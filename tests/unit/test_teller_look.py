@@ -16,7 +16,6 @@ from navplugin.core.errors import LedgerBusy, LedgerUnusable, ProtocolError, Unk
 from navplugin.core.model import Claim, End, LoyaltyStatus, Persona, Points
 from navplugin.core.ports import Lookup, Redemption
 from navplugin.ledger import SqlLedger
-from navplugin.sender import ANSWER_TRIES
 from navplugin.teller import LOOK_BACK
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_claim, a_grant
@@ -265,7 +264,7 @@ def test_no_refund_and_no_collection_goes_out_while_the_person_is_not_known(desk
 # ---- answers that meet somebody else ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("held", "written"), [(ANSWER_TRIES - 1, True), (ANSWER_TRIES, False)])
+@pytest.mark.parametrize(("held", "written"), [(5, True), (6, False)])
 def test_an_answer_waits_for_a_ledger_that_is_held(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, held: int, written: bool
 ) -> None:
@@ -284,7 +283,7 @@ def test_an_answer_waits_for_a_ledger_that_is_held(
         with pytest.raises(LedgerBusy):
             desk.redeem(claim)
     assert desk.kept(claim).points is (Points.YES if written else Points.SENT)
-    assert len(tries) == ANSWER_TRIES
+    assert len(tries) == 6
 
 
 def test_an_answer_is_written_also_by_a_worker_that_was_followed(desk: Desk, other: SqlLedger) -> None:
