@@ -29,7 +29,7 @@ class Nav:
 
     row: dict[str, Any] | None = None
     version: int = 1
-    keys: tuple[str, ...] = ()
+    keys: tuple[str | None, ...] = ()
     wrong: list[tuple[NavpluginError, Any]] = field(default_factory=list)
     silent: bool = False
     written: list[Effect] = field(default_factory=list)
@@ -258,7 +258,7 @@ def test_without_a_row_only_a_ledger_that_never_had_one_begins(clock: ScriptedCl
     desk.ledger.number, desk.nav.keys = 0, ("", "known", "unknown", "later")
     with pytest.raises(NotInCharge, match="NAV's rows name the claim unknown, which this ledger does not have"):
         desk.record.begin()
-    desk.nav.keys = ("", "known")
+    desk.nav.keys = ("", None, "known")
     desk.record.begin()
     (effect,) = desk.nav.written
     assert (effect.op, effect.etag, desk.now["Beat"], desk.now["Take_Over_No"]) == (Op.INSERT, "", 1, 1)
