@@ -307,6 +307,12 @@ def test_while_the_sale_is_open_another_price_is_shown_first(desk: Desk, now: in
     assert desk.aiq.sent == []
 
 
+def test_while_the_sale_is_open_the_price_that_was_shown_is_paid(desk: Desk) -> None:
+    taken = desk.redeem(desk.opened(), posted=False)
+    assert taken is not None
+    assert taken.points is Points.YES
+
+
 def test_a_tier_reward_without_a_price_needs_no_call(desk: Desk) -> None:
     free = replace(DISCOUNT, points_cost=Decimal(0), tier=True, redemption_url="")
     desk.wallet = a_wallet(1000, free)
