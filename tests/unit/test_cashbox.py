@@ -24,7 +24,7 @@ from navplugin.core.model import (
 )
 from navplugin.core.ports import Lookup, Redemption
 from tests.conftest import ScriptedClock
-from tests.support_claims import NOW, PROBE, a_claim, a_grant, a_posted_sale, an_open_sale
+from tests.support_claims import NOW, PROBE, a_claim, a_grant, a_posted_sale, a_sale, an_open_sale
 from tests.support_teller import DISCOUNT, Box, a_wallet
 
 TOTAL = replace(PROBE, redeem_at="total")
@@ -139,6 +139,21 @@ def test_a_posted_line_that_went_back_whole_gets_no_claim(box: Box) -> None:
     box.purse.wallet = a_wallet()
     box.settle(a_posted_sale(), offers=(OFFER,), returned="full")
     assert box.claims == ()
+
+
+def test_the_price_of_the_wallet_at_hand_counts_before_a_remembered_one(box: Box) -> None:
+    box.ledger.remember_mapped([replace(DISCOUNT, points_cost=Decimal(400))], NOW)
+    box.purse.wallet = a_wallet()
+    box.settle(a_posted_sale(), offers=(OFFER,))
+    assert box.claim.points_cost == Decimal(500)
+
+
+@pytest.mark.parametrize("end", [End.RELEASED, End.SUSPECT])
+def test_what_is_over_for_good_notes_nothing_more(box: Box, end: End) -> None:
+    box.opened(end=end, told=True, points=Points.YES, taken_at=NOW)
+    box.settle(an_open_sale(PICKED))
+    box.settle(replace(an_open_sale(PICKED), sale=a_sale(SaleState.VOIDED)))
+    assert box.moves(box.claim) == ["open"]
 
 
 def test_for_a_line_that_nobody_picked_an_empty_wallet_is_asked_for_again(box: Box) -> None:
