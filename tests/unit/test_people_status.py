@@ -72,8 +72,9 @@ def test_a_member_stays_one_and_others_are_looked_up_again_after_a_day(
 
 
 def test_a_member_whom_aiqs_wallet_no_longer_knows_is_looked_up(desk: Asked) -> None:
-    desk.memory.known = MEMBER
-    assert status(desk, wallet=True) is FOUND.status
+    for since in (MEMBER.read_at, NOW):
+        desk.memory.known = replace(MEMBER, read_at=since)
+        assert status(desk, wallet=True) is FOUND.status
     other = Asked(desk.clock)
     other.memory.known = MEMBER
     other.shows("c-M1")
