@@ -72,6 +72,7 @@ def test_a_picked_row_follows_its_claim() -> None:
     assert changes(INSERTED, TAKEN, WANT) == update(wanted)
     assert changes(INSERTED, TAKEN, row=wanted) == []
     assert changes(INSERTED, None) == []
+    assert changes(GRANTED, TAKEN, known=False) == [], "the pick is over"
 
 
 def test_what_nav_says_of_a_doubtful_claim_is_left_as_it_is() -> None:
