@@ -304,7 +304,8 @@ class Signs:
 
     seen: AIQ's listing. other_live, other_refunded: how many of the redemptions there belong to other claims of the
     ledger, because receipt number and discount are all that AIQ keeps. balance: what AIQ shows now, None where it shows
-    none. spent: what the ledger knows the member's other claims to have taken since the balance before the call.
+    none or its figures cannot be compared. spent: what the ledger knows the member's other claims to have taken since
+    the balance before the call. grown: the listing shows receipts that it did not at the first look for this call.
     past: longer ago than a call can be under way.
     """
 
@@ -313,6 +314,7 @@ class Signs:
     other_refunded: int = 0
     balance: Decimal | None = None
     spent: Decimal = ZERO
+    grown: bool = False
     past: bool = True
 
 
@@ -353,16 +355,13 @@ def _after_refund(
 
 def _second_sign(claim: Claim, signs: Signs, rules: frozenset[str]) -> bool:
     """Whether anything but an empty place in the listing says that nothing was taken: the balance has not fallen, or
-    the listing shows other receipts, so that it would show ours. A balance that has fallen contradicts."""
+    the listing has grown since it was first looked at for this call, so that it would show ours by now. A balance that
+    has fallen contradicts, whatever the listing shows. For what a lost ledger did, long ago, any listing will do."""
     if "second-sign" not in rules:
         return True
     if claim.balance_before is not None and signs.balance is not None:
-        left = signs.balance + signs.spent
-        if left >= claim.balance_before:
-            return True
-        if left <= claim.balance_before - claim.points_cost:
-            return False
-    return signs.seen.shows_references
+        return signs.balance + signs.spent >= claim.balance_before
+    return signs.seen.shows_references if claim.doubtful else signs.grown
 
 
 def believe_nav(claim: Claim, grant: Grant | None, how: str, now: datetime) -> Claim:

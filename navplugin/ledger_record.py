@@ -48,8 +48,8 @@ class Ledger(Protocol):
         """Note that it is in charge."""
         ...
 
-    def knows_claim(self, key: str) -> bool:
-        """Whether it has a claim with this key."""
+    def knows_claim(self, key: str, points: str = "") -> bool:
+        """Whether it has a claim with this key that agrees with what NAV's row says of its points."""
         ...
 
     def other_companies(self) -> tuple[str, ...]:
@@ -139,26 +139,7 @@ class LedgerRecord:
 
     def why_not(self, there: Record) -> str:
         """Why this ledger is not in charge by this record, '' where it is."""
-        mine, company = self.ledger, self.ledger.company
-        if there.ledger_id != mine.ledger_id:
-            return (
-                f"another ledger is in charge of {company}: {there.ledger_id[:8]} on {there.host or 'another host'}; "
-                f"this one is {mine.ledger_id[:8]}. If that ledger is lost for good: {TAKE_OVER}"
-            )
-        if there.take_over_no > max(mine.take_over_no(), 1) or there.step > mine.step():
-            behind = there.step - mine.step()
-            moves = "1 move of points" if behind == 1 else f"{behind} moves of points"
-            if not mine.take_over_no() and (others := mine.other_companies()):
-                return (
-                    f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if it was "
-                    f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
-                )
-            known = f"NAV counts {moves} that it lacks" if behind > 0 else "the company was taken over since"
-            return (
-                f"this ledger is an older copy for {company}: {known}. Put the newest one back, "
-                f"or see what is missing: {TAKE_OVER}"
-            )
-        return ""
+        return why_not_in_charge(self.ledger, there)
 
     def _begin_anew(self) -> None:
         """No row: the first start, or somebody has deleted it."""
@@ -166,14 +147,17 @@ class LedgerRecord:
             text = f"NAV's row in {PAGE} is gone, so nobody can tell which ledger is in charge of {self.ledger.company}"
             raise NotInCharge(f"{text}; look with `{TAKE_OVER}`. Nothing was moved.", system="NAV")
         if key := self._unknown_claim():
-            text = f"NAV's rows name the claim {key}, which this ledger does not have: there was another ledger"
+            text = f"NAV knows more of the claim {key} than this ledger: there was another one, or a newer copy"
             raise NotInCharge(f"{text}. Put it back, or see what is missing: {TAKE_OVER}", system="ledger")
         self.take(None, 1, self.ledger.step())
 
     def _unknown_claim(self) -> str:
-        rows = self.reader.read_rows(GRANTS, {})
-        keys = (str(row.fields.get("Redemption_ID") or "") for row in rows)
-        return next((key for key in keys if key and not self.ledger.knows_claim(key)), "")
+        """The first claim of which NAV's rows say what this ledger does not know; "" where there is none."""
+        for row in self.reader.read_rows(GRANTS, {}):
+            key = str(row.fields.get("Redemption_ID") or "").strip()
+            if key and not self.ledger.knows_claim(key, str(row.fields.get("Points") or "")):
+                return key
+        return ""
 
     def take(self, row: StagedRow | None, take_over_no: int, step: int) -> None:
         """Put this ledger in charge in place of this row, as it was judged; None: there was no row. NotInCharge where
@@ -203,12 +187,22 @@ class LedgerRecord:
 
     def step_on(self) -> None:
         """Count a call that moves points, before it is sent. NotInCharge, or any other error: it must not be sent."""
-        self._change(self.ledger.step())
+        self._change(self._counted(grown=True))
 
     def beat_if_due(self) -> None:
         """Show that this worker lives, and see whether it is still in charge. Raises as `step_on`."""
         if self.clock.monotonic() - self._written >= BEAT_SECONDS:
+            self._counted(grown=False)
             self._change(self._last.step if self._last else 0)
+
+    def _counted(self, *, grown: bool) -> int:
+        """The ledger's step, which never falls, and has grown where a call was just recorded. Else an older copy was
+        put into the very file that this worker has open."""
+        step, known = self.ledger.step(), self._last.step if self._last else 0
+        if step < known or (grown and step == known):
+            text = "an older copy was put into the ledger's file while it was in use; this worker stops"
+            raise NotInCharge(f"{text}. Start it again: it says what is missing.", system="ledger")
+        return step
 
     def _change(self, step: int) -> None:
         if self._last is None:
@@ -274,6 +268,30 @@ class LedgerRecord:
             row = self.read()
         self._last, self._possible, self._etag = record, {record}, row.etag if row else ""
         self._written = self.clock.monotonic()
+
+
+def why_not_in_charge(mine: Ledger, there: Record) -> str:
+    """Why this ledger is not in charge by this record, '' where it is."""
+    company = mine.company
+    if there.ledger_id != mine.ledger_id:
+        return (
+            f"another ledger is in charge of {company}: {there.ledger_id[:8]} on {there.host or 'another host'}; "
+            f"this one is {mine.ledger_id[:8]}. If that ledger is lost for good: {TAKE_OVER}"
+        )
+    if there.take_over_no > max(mine.take_over_no(), 1) or there.step > mine.step():
+        behind = there.step - mine.step()
+        moves = "1 move of points" if behind == 1 else f"{behind} moves of points"
+        if not mine.take_over_no() and (others := mine.other_companies()):
+            return (
+                f"this ledger was written for {', '.join(others)} and knows nothing of {company}; if it was "
+                f"renamed in NAV: {TAKE_OVER} --renamed-from NAME"
+            )
+        known = f"NAV counts {moves} that it lacks" if behind > 0 else "the company was taken over since"
+        return (
+            f"this ledger is an older copy for {company}: {known}. Put the newest one back, "
+            f"or see what is missing: {TAKE_OVER}"
+        )
+    return ""
 
 
 class NoRecord:

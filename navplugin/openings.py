@@ -45,7 +45,7 @@ def openings(
     the company over when the sale was there already. may_look: whether AIQ can be asked what became of the points.
     """
     claims = tuple(claims)
-    last, keys = latest_by_code(claims), {within_company(c.key) for c in claims}
+    last, keys = latest_by_code(claims), {c.key for c in claims} | {within_company(c.key) for c in claims}
 
     def opening(grant: Grant, before: Claim | None, *, orphan: bool = False) -> Opening:
         foreign = "doubt" in rules and _is_foreign(grant, keys)
@@ -75,7 +75,15 @@ def openings(
 
 def _is_foreign(grant: Grant, keys: set[str]) -> bool:
     """Whether NAV's row names a claim that this ledger does not have. keys: as `within_company` gives them."""
-    return bool(grant.redemption_id) and within_company(grant.redemption_id) not in keys
+    key = grant.redemption_id.strip()
+    return bool(key) and key not in keys and within_company(key) not in keys
+
+
+def agrees_with_nav(claim: Claim, points: str) -> bool:
+    """Whether the ledger knows at least what NAV's row says: points Taken or Given Back. NAV may be behind."""
+    if points == "Taken":
+        return claim.points is not Points.NO or bool(claim.given_back)
+    return points != "Given Back" or bool(claim.given_back)
 
 
 def _as_in_nav(claim: Claim, key: str) -> Claim:

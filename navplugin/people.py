@@ -97,7 +97,8 @@ class People:
         known = self._wallet_ids.get(card) or (persona.contact_id if persona else "")
         if known and wallet.contact_id and wallet.contact_id != known:
             return False
-        self._wallet_ids[card] = wallet.contact_id
+        if wallet.contact_id:
+            self._wallet_ids[card] = wallet.contact_id
         return True
 
     def _ask_again(

@@ -57,7 +57,7 @@ class PinDesk:
 
     def _request(self, action: StaffAction, before: Presence, contact: Contact) -> str:
         now = self.clock.now()
-        if before.asked_at is not None and now - before.asked_at < RESEND_AFTER:
+        if before.asked_at is not None and timedelta(0) <= now - before.asked_at < RESEND_AFTER:
             return ""  # sent a moment ago: each call sends a text
         # Recorded first: after a crash no second text goes out at once.
         self._save(replace(before, how="asked", staff_id=action.staff_id, asked_at=now, tries=0))

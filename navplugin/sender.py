@@ -28,7 +28,7 @@ from navplugin.ledger import SqlLedger
 
 log = logging.getLogger("navplugin.money")
 
-SEND_BY = 4.0
+SEND_BY = 10.0
 """Seconds from the record of a call to its first byte. `grace-seconds` is longer than this and the call together."""
 ANSWER_TRIES = 6
 """How often an answer is written to a ledger that somebody holds: each try waits some seconds in the database."""
@@ -67,6 +67,8 @@ class Sender:
         self, ledger: SqlLedger, clock: Clock, record: StepCounter, rules: frozenset[str] = SAFETY
     ) -> None:
         self.ledger, self.clock, self.record, self.rules = ledger, clock, record, rules
+        self._unwritten: list[tuple[Claim, Claim, str]] = []
+        """Answers that the ledger could not take yet, because another program holds it."""
 
     def send(
         self, before: Claim, sent: Claim, call: Callable[[Callable[[], bool], Claim], str], what: str, purse: Purse, *,
@@ -124,7 +126,8 @@ class Sender:
     def _not_sent(
         self, claim: Claim, what: str, points: Points, collect: str, problem: NavpluginError
     ) -> None:
-        after = mark_answer(claim, points, claim.redemption_id, problem.message)
+        log.warning("receipt %s: the %s was not sent (%s)", claim.receipt_no, what, problem)
+        after = mark_answer(claim, points, claim.redemption_id, claim.reason)
         self._answered(claim, replace(after, collect=collect), f"{what} not sent")
 
     def _answered(self, claim: Claim, after: Claim, move: str) -> Claim:
@@ -134,6 +137,7 @@ class Sender:
                 saved = self.ledger.save_answer(claim, after, move, self.clock.now())
             except LedgerBusy as busy:
                 if not left:
+                    self._unwritten.append((claim, after, move))
                     raise
                 log.error("receipt %s: AIQ's answer waits to be written (%s)", claim.receipt_no, busy)
             else:
@@ -141,21 +145,33 @@ class Sender:
         log.info("receipt %s, coupon code %s: %s", saved.receipt_no, saved.coupon_code, move)
         return saved
 
+    def write_late_answers(self) -> None:
+        """What AIQ answered while another program held the ledger: written before anything else is decided. LedgerBusy
+        while it is still held."""
+        while self._unwritten:
+            claim, after, move = self._unwritten[0]
+            try:
+                self.ledger.save_answer(claim, after, move, self.clock.now())
+            except LedgerUnusable:
+                self._tell_of_stray(claim, after)
+            del self._unwritten[0]
+
     def _tell_of_stray(self, claim: Claim, after: Claim) -> None:
         """A call of this worker took effect after another worker had settled the matter without it: it stalled between
         its last question and the first byte, for longer than any grace. Nobody but this process knows."""
-        if not self._was_found(claim, after):
+        if self._was_decided_otherwise(claim, after):
             what = "given back" if claim.refunding else "taken"
-            text = f"AIQ has {what} the points twice for one discount; undo one of them in AIQ, then say `taken`"
+            text = f"two calls may have {what} these points; if AIQ shows both, undo one, then say `taken`"
             log.error("receipt %s, coupon code %s: %s", claim.receipt_no, claim.coupon_code, text)
             self.ledger.flag_stray(claim, text, self.clock.now())
 
-    def _was_found(self, claim: Claim, after: Claim) -> bool:
-        """Whether the other worker found out by itself what became of this very call: the step after it says so."""
+    def _was_decided_otherwise(self, claim: Claim, after: Claim) -> bool:
+        """Whether another worker took it that this very call had no effect: sent it again, or noted so."""
         steps = [s for s in self.ledger.history(claim.key) if not s["move"].endswith(" unknown")]
         sent = [n for n, step in enumerate(steps) if step["move"] in SENT_MOVES]
         following = steps[sent[claim.attempt - 1] + 1 :] if len(sent) >= claim.attempt else []
-        return bool(following) and following[0]["points"] == after.points
+        decided = [s for s in following if s["points"] != Points.SENT or s["move"] in SENT_MOVES]
+        return bool(decided) and decided[0]["points"] != after.points
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 

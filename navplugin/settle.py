@@ -49,6 +49,8 @@ log = logging.getLogger("navplugin.money")
 MOVES_A_TICK = 6
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two look-ups of one claim."""
+SOON = 5.0
+"""Seconds for which a claim is looked at in every tick."""
 
 
 NOTHING_TAKEN = "nothing was taken for it"
@@ -150,7 +152,7 @@ class Cashbox:
             same = claim.coupon_code == opening.claim.coupon_code and claim.generation < opening.claim.generation
             if opening.foreign and same and claim.end is not End.RELEASED:
                 policy = self.policies.get(claim.store_no) or Policy()
-                how = "adjust" if policy.refund == "adjust" or claim.collect else "endpoint"
+                how = "adjust" if claim.collect else {"manual": "hand"}.get(policy.refund, policy.refund)
                 taken = claim.points is Points.YES
                 over = mark_given_back(claim, how) if taken else mark_answer(claim, Points.NO)
                 self.teller.save(claim, mark_end(over, End.RELEASED, "NAV names a later claim"), Move.RELEASE)
@@ -217,7 +219,7 @@ class Cashbox:
             past = waited >= policy.grace.total_seconds()
             after = self._carry_out(move, claim, view, policy, purse, snapshot.sale.event_at, past=past)
             if after is None or after == claim:
-                return effects, True
+                return effects, self._is_due_soon(claim)
             stands = view.is_open and goal_of(after, view, policy, now, self.rules) in (Goal.KEEP, Goal.TAKE)
             if claim.doubtful and stands and (after.points, after.end) == (Points.NO, End.OPEN):
                 # Nothing was taken: the pick gets a claim of its own, if the balance still covers it.
@@ -229,7 +231,7 @@ class Cashbox:
             if claim.end is End.RELEASED and view.line and not is_given_back(returned, policy):
                 return effects, True  # its line stands: it is owed a claim of its own
         waiting = claim.end is End.OPEN and claim.points is Points.SENT
-        return effects, waiting
+        return effects, waiting and self._is_due_soon(claim)
 
     def _waited(self, claim: Claim) -> float:
         """Seconds since this process first knew that it does not know what became of the claim's points. Never by a
@@ -316,6 +318,11 @@ class Cashbox:
         self._next_look[mine] = (now + pause, min(pause * 2, LONGEST_PAUSE))
         return True
 
+    def _is_due_soon(self, claim: Claim) -> bool:
+        """Whether a claim of which nothing was learnt is worth the next tick; else the worker's recheck comes to it."""
+        at, _ = self._next_look.get(_attempt(claim), (0.0, 0.0))
+        return at - self.clock.monotonic() <= SOON
+
     def _finish(self, move: Move, claim: Claim, view: View, policy: Policy) -> Claim:
         ends = {Move.RELEASE: End.RELEASED, Move.SETTLE: End.SETTLED, Move.OWE: End.OWED, Move.SUSPECT: End.SUSPECT}
         end = ends[move]
@@ -354,7 +361,7 @@ def _end_reason(end: End, claim: Claim, view: View, policy: Policy) -> str:
         went = "came back" if claim.refunding else "were taken"
         return f"AIQ's answer never came; look in AIQ whether the points {went}"
     if claim.doubtful:
-        return "this ledger was put back or took over, so it does not know; look in AIQ whether the points are taken"
+        return "this ledger was restored or took over, so it cannot tell; check in AIQ whether the points were taken"
     if claim.points is Points.YES:
         return f"{claim.points_cost} points are to be given back by hand (refund = {policy.refund})"
     return "the sale has vanished from NAV" if not view.readable else claim.reason

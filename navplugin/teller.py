@@ -25,7 +25,7 @@ from navplugin.core.errors import (
 )
 from navplugin.core.model import Claim, End, Grant, Points, Wallet, WalletDiscount
 from navplugin.core.money import ZERO
-from navplugin.core.ports import Clock, LoyaltyProvider
+from navplugin.core.ports import Clock, Lookup, LoyaltyProvider
 from navplugin.ledger import SqlLedger
 from navplugin.odd_answers import OddAnswers
 from navplugin.sender import Purse, Sender, StepCounter
@@ -54,6 +54,8 @@ class Teller:
         self.ledger, self.loyalty, self.clock, self.rules = ledger, loyalty, clock, rules
         self.sender = Sender(ledger, clock, record, rules)
         self.save = self.sender.save
+        self._first_listed: dict[tuple[str, int], int] = {}
+        """Claim key and attempt -> how many receipts AIQ listed at the first look."""
         self._odd = OddAnswers(clock, believe_at_once="ask-again" not in rules)
 
     # ---- taking ----------------------------------------------------------------------------------------------------
@@ -176,8 +178,9 @@ class Teller:
         except NavpluginError as problem:
             log.warning("receipt %s: AIQ's redemptions cannot be read (%s)", claim.receipt_no, problem)
             return None
-        live, refunded = self._of_others(claim)
-        signs = Signs(seen, live, refunded, past=past)
+        live, refunded = self._of_others(claim, seen)
+        first = self._first_listed.setdefault((claim.key, claim.attempt), seen.listed)
+        signs = Signs(seen, live, refunded, past=past, grown=seen.listed > first)
         if past and len(seen.live) <= live:
             signs = replace(signs, balance=self._balance(claim, purse), spent=self._spent(claim))
         after = after_look(claim, signs, self.clock.now(), self.rules)
@@ -193,7 +196,7 @@ class Teller:
         after = believe_nav(claim, grant, policy.refund, self.clock.now())
         return self.save(claim, after, f"NAV's row says {'taken' if after.points is Points.YES else 'given back'}")
 
-    def _of_others(self, claim: Claim) -> tuple[int, int]:
+    def _of_others(self, claim: Claim, seen: Lookup) -> tuple[int, int]:
         """How many live and refunded redemptions of this receipt number and discount belong to other claims: earlier
         generations, and sales that had the number before. What went back otherwise than by AIQ's own refund is listed
         as live for ever; what was collected by an adjustment is not listed."""
@@ -201,14 +204,21 @@ class Teller:
             c for c in self.ledger.claims_of(claim.receipt_no)
             if c.discount_id == claim.discount_id and c.key != claim.key and not c.collect
         ]  # fmt: skip
-        live = sum(c.points is Points.YES or c.given_back in ("adjust", "hand") for c in others)
-        return live, sum(c.given_back == "endpoint" for c in others)
+        live = sum(c.points is Points.YES or c.given_back == "adjust" for c in others)
+        refunded = sum(c.given_back == "endpoint" for c in others)
+        # A person may have used AIQ's own refund or an adjustment: which, only the other rows can tell.
+        by_hand = sum(c.given_back == "hand" for c in others)
+        if claim.refunding:
+            return live + by_hand, refunded + by_hand
+        return live + max(0, by_hand - max(0, len(seen.refunded) - refunded)), refunded
 
     def _balance(self, claim: Claim, purse: Purse) -> Decimal | None:
         """What AIQ shows now, of the right person; None where it shows nothing."""
         wallet = self._read(claim, purse)
         if wallet is None or wallet.seen is None or self._is_other(claim, wallet.seen):
             return None
+        if self.ledger.given_back_since(claim.member_card_no, claim.balance_position):
+            return None  # risen by what another claim gave back: it cannot be compared
         return wallet.seen.points
 
     def _spent(self, claim: Claim) -> Decimal:

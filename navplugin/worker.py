@@ -130,6 +130,7 @@ class Worker:
 
     def _round(self) -> TickReport:
         report = TickReport()
+        self.cashbox.teller.sender.write_late_answers()
         self.record.beat_if_due()
         sales = [s for s in self._due_sales().values() if s.receipt_no not in self.lanes.busy]
         jobs: dict[str, Callable[[], tuple[bool, int]]] = {}

@@ -167,6 +167,8 @@ def _what_to_do(claim: Claim) -> str:
     head = f"navplugin ledger resolve {claim.receipt_no} {claim.coupon_code} --points"
     if claim.end is End.OWED:
         return f"Take the points in AIQ and say `{head} taken`, or let the store bear it: `{head} closed`."
+    if claim.doubtful or "two calls" in claim.reason:
+        return f"Look in AIQ for receipt {claim.receipt_no}, then say `{head} taken` or `{head} not-taken`."
     if claim.points is Points.YES:
         return f"Give the points back in AIQ, then say `{head} given-back`."
     if claim.points is not Points.SENT:

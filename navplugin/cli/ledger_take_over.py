@@ -151,7 +151,7 @@ def _tell(
     if not ledger.list_claims():
         state = "empty"
     if there is None:
-        console.print(f"NAV names no ledger that is in charge. This one is {state}.", markup=False)
+        console.print(f"NAV names no ledger in charge that can be read. This one is {state}.", markup=False)
     else:
         mine = f"This one is {ledger.ledger_id[:8]}"
         if there.ledger_id == ledger.ledger_id:

@@ -64,13 +64,14 @@ class Lookup:
 
     live: redemptions that stand, oldest first. refunded: those that were given back. foreign: live ones charged to
     another person than the one who was asked for. shows_references: some row bears a reference, so the listing could
-    have shown ours. That ours is not there proves nothing by itself.
+    have shown ours; listed: how many do. That ours is not there proves nothing by itself.
     """
 
     live: tuple[Redemption, ...] = ()
     refunded: tuple[Redemption, ...] = ()
     foreign: tuple[Redemption, ...] = ()
     shows_references: bool = False
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

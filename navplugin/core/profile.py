@@ -163,7 +163,7 @@ WORKER = (
     Setting("redemption-lookup", _one_of("blind", "probe"), "blind", "what to do with an unknown outcome"),
     Setting("refund", _one_of("manual", "adjust", "endpoint"), "manual", "how points go back"),
     Setting("accept-manual-refunds", _yes_no, False, "allow redeem-at total or select with refund = manual"),
-    Setting("grace-seconds", _number(10, 3600), 60.0, "how long a call may take effect after we gave up"),
+    Setting("grace-seconds", _number(15, 3600), 60.0, "how long a call may take effect after we gave up"),
     Setting("unknown-hours", _number(0.1, 72), 1.0, "after that, a person finds out about a lost answer"),
     Setting("suspend-hours", _number(0.1, 720), 12.0, "a sale suspended longer gives its points back"),
     Setting("vanish-hours", _number(0.1, 720), 1.0, "a sale vanished longer is shown to a person"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from navplugin.core.errors import AuthFailed, Misconfigured, NavpluginError, Refused
-from navplugin.core.model import Member, WalletDiscount
+from navplugin.core.model import Member, StagedRow, WalletDiscount
 from navplugin.core.ports import Clock, JournalReader, LoyaltyInspector, LoyaltyStore, NavWriter, SiteInspector
 from navplugin.core.profile import Profile
 from navplugin.doctor.discounts import compare
@@ -17,6 +17,7 @@ from navplugin.doctor.finding import Finding, fine, gather, notice, of_problem, 
 from navplugin.doctor.marked import all_written, pages_we_write, try_setup, try_writing
 from navplugin.doctor.stores import compare_with_aiq, compare_with_nav, loyalty_tenders
 from navplugin.ledger import SqlLedger
+from navplugin.ledger_record import Record, why_not_in_charge
 from navplugin.nav.contract import BY_SERVICE, PAGES, Page
 from navplugin.nav.contract.actions import LEDGER, SETUP
 from navplugin.wire import NOISY
@@ -100,7 +101,7 @@ def _look_at_nav(
     if len(usable) == len(expected):
         found.append(fine("nav-page", "NAV", f"{len(usable)} pages are published with every field and can be read"))
     if LEDGER.service in usable:
-        found.append(_ledger_in_charge(nav.reader))
+        found.append(_ledger_in_charge(nav.reader, tools, profile.nav["company"]))
     if may_write:
         found += _writes(profile, nav, usable, told)
     return found, nav
@@ -145,8 +146,9 @@ def _page(service: str, inspector: SiteInspector) -> list[Finding]:
     return []
 
 
-def _ledger_in_charge(reader: JournalReader) -> Finding:
-    """Which ledger NAV names. Its row is only read: any write would change the ETag under which the worker writes."""
+def _ledger_in_charge(reader: JournalReader, tools: Tools, company: str) -> Finding:
+    """Which ledger NAV names, and whether it is the one of this profile. Its row is only read: any write would change
+    the ETag under which the worker writes."""
     code = "ledger-in-charge"
     try:
         rows = reader.read_rows(LEDGER.service, {})
@@ -158,7 +160,24 @@ def _ledger_in_charge(reader: JournalReader) -> Finding:
     at = row["Written_At"]
     when = f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "an unknown time"
     by = f"last written by {row['Host'] or 'an unknown host'} at {when}"
+    if reason := _why_not_ours(rows[0], tools, company):
+        return wrong(code, "NAV", *_parted(reason))
     return fine(code, "NAV", f"ledger {row['Ledger_ID']} is in charge of this company, {by}")
+
+
+def _why_not_ours(row: StagedRow, tools: Tools, company: str) -> str:
+    """'' where the ledger of this profile is in charge, or there is none yet."""
+    try:
+        ledger = tools.open_ledger()
+    except NavpluginError:
+        return ""
+    try:
+        ledger.company = company
+        return why_not_in_charge(ledger, Record.of(row))
+    except NavpluginError as problem:
+        return problem.message
+    finally:
+        ledger.close()
 
 
 def _writes(profile: Profile, nav: NavTools, usable: set[str], told: Told) -> list[Finding]:

@@ -14,7 +14,7 @@ from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, End, Points, within_company
 from navplugin.ledger.base import LedgerFile
 from navplugin.ledger.schema import CLAIM, CLAIM_JOURNAL, DOUBTFUL_SALE, WATCH
-from navplugin.openings import may_hold
+from navplugin.openings import agrees_with_nav, may_hold
 
 _CLAIM_FIELDS = tuple(c.name for c in CLAIM.c if c.name not in ("key", "created_at", "changed_at"))
 _MONEY = ("points_cost", "promised", "applied", "balance_before")
@@ -22,7 +22,7 @@ _TIMES = ("sent_at", "taken_at", "missing_since")
 _PEOPLE = ("member_card_no", "contact_id")
 _HOLDING = or_(
     CLAIM.c.end == End.OPEN,
-    and_(CLAIM.c.end == End.SUSPECT, CLAIM.c.points == Points.SENT, CLAIM.c.resolved == ""),
+    and_(CLAIM.c.end == End.SUSPECT, CLAIM.c.resolved == "", or_(CLAIM.c.points == Points.SENT, CLAIM.c.doubtful)),
 )
 """What may hold points: `Claim.holds_points` says which of these do."""
 
@@ -38,9 +38,12 @@ class ClaimTable(LedgerFile):
         return self._claims(query)
 
     def open_claims(self) -> tuple[Claim, ...]:
-        """Claims that are not over, oldest first: due in every tick."""
+        """Claims that are not over, and settled ones that are in doubt, oldest first: looked at now and then."""
+        in_doubt = and_(CLAIM.c.end == End.SETTLED, CLAIM.c.doubtful)
         return self._claims(
-            select(CLAIM).where(CLAIM.c.company == self.company, CLAIM.c.end == End.OPEN).order_by(CLAIM.c.created_at)
+            select(CLAIM)
+            .where(CLAIM.c.company == self.company, or_(CLAIM.c.end == End.OPEN, in_doubt))
+            .order_by(CLAIM.c.created_at)
         )
 
     def list_claims(self, end: str = "", since: datetime | None = None) -> tuple[Claim, ...]:
@@ -61,13 +64,25 @@ class ClaimTable(LedgerFile):
         later = and_(CLAIM.c.points == Points.YES, CLAIM.c.taken_position > position)
         return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, later))
 
-    def knows_claim(self, key: str) -> bool:
-        """Whether there is a claim with this key, also under the name that its company had before."""
+    def knows_claim(self, key: str, points: str = "") -> bool:
+        """Whether there is a claim with this key, also under the company's name of before, that agrees with what NAV's
+        row says of its points: Taken, Given Back, or anything else."""
         wanted = within_company(key)
-        _, _, rest = wanted.partition("/")
-        query = select(CLAIM.c.key).where(CLAIM.c.receipt_no == rest.partition("/")[0])
+        query = select(CLAIM).where(CLAIM.c.company == self.company)
         with self._read() as connection:
-            return any(within_company(one) == wanted for one in connection.execute(query).scalars())
+            exact = connection.execute(query.where(CLAIM.c.key == key)).mappings().first()
+            rows = [exact] if exact else connection.execute(query).mappings()
+            claims = [self._claim(row) for row in rows]
+        known = (c for c in claims if c.key == key or within_company(c.key) == wanted)
+        return any(agrees_with_nav(c, points) for c in known)
+
+    def given_back_since(self, member_card_no: str, position: int) -> bool:
+        """Whether points of the member's claims went back after this position of the ledger."""
+        back = and_(CLAIM.c.given_back != "", CLAIM_JOURNAL.c.id > position, CLAIM_JOURNAL.c.points == Points.NO)
+        query = select(CLAIM_JOURNAL.c.id).join(CLAIM, CLAIM.c.key == CLAIM_JOURNAL.c.key)
+        with self._read() as connection:
+            mine = query.where(CLAIM.c.member_card_no == self._hidden(member_card_no), back)
+            return connection.execute(mine).first() is not None
 
     def position(self) -> int:
         """Where the ledger is now: it grows with every step of a claim, and no clock has a part in it."""
@@ -110,9 +125,13 @@ class ClaimTable(LedgerFile):
             return self._move(connection, before, after, move, now, fenced=True)
 
     def save_answer(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
-        """The answer to a call that this worker sent, also when another one has followed it meanwhile: as long as the
-        claim is still `sent` by this very attempt. LedgerUnusable otherwise."""
+        """The answer to a call that this worker sent, also when another one has followed it meanwhile, and has given
+        up on the answer: as long as the claim is still `sent` by this very attempt. LedgerUnusable otherwise."""
         with self._write() as connection:
+            row = connection.execute(select(CLAIM).where(CLAIM.c.key == before.key)).mappings().first()
+            there = self._claim(row) if row else before
+            if (there.points, there.attempt, there.resolved) == (Points.SENT, before.attempt, before.resolved):
+                before = there
             return self._move(connection, before, after, move, now, fenced=False)
 
     def flag_stray(self, claim: Claim, text: str, now: datetime) -> None:

@@ -9,8 +9,8 @@ so whatever is not known to be a success is an unknown outcome: it is looked up 
 | an object with any other sign of an error, at its top or in `data` | unknown | assumed |
 | no body | done | assumed |
 | an object with `success` true | done | observed (aiq-api.md 2) |
-| an object whose `data` is an object with more than a message | done | `data`: documented; that it is enough: assumed |
-| an object with an id, a contactID or loyaltyPoints at its top | done | assumed |
+| an object with an id, a contactID or loyaltyPoints, at its top or in `data` | done | assumed |
+| the same with `redeemed`, `refunded` or `adjusted` true | done | assumed |
 | any other JSON, or none | unknown | assumed |
 
 Signs of an error: `success`, `succeeded` or `ok` that is not true; an `error` or `errors` that is not empty; a code or
@@ -31,11 +31,12 @@ _MUST_BE_TRUE = ("success", "succeeded", "ok")
 _MUST_BE_EMPTY = ("error", "errors", "errorcode", "error_code", "errormessage", "error_message", "exception")
 _CODES = ("code", "statuscode", "status_code")
 _GOOD_WORDS = ("", "ok", "success", "created", "none", "null")
+_DONE = ("redeemed", "refunded", "adjusted")
+_STATUSES = ("status", "state", "result", "outcome", "redeemed")
 _FAILED = (
     "error", "errors", "fail", "failed", "failure", "denied", "declined", "rejected", "refused", "invalid",
     "unsuccessful", "not_found", "pending",
 )  # fmt: skip
-_WORDS_ONLY = {"message", "msg", "title", "detail", "description"}
 _KNOWN = ("id", "redemptionid", "redemption_id", "contactid", "contact_id", "universalid", "loyaltypoints")
 
 
@@ -62,8 +63,9 @@ def outcome_of(document: Any, *, empty: bool = False, repeatable: bool = False) 
     inner = _folded(data) if isinstance(data, dict) else {}
     if _speaks_of_an_error(top) or _speaks_of_an_error(inner):
         return Outcome.UNKNOWN
-    told = any(value is not None for name, value in inner.items() if name not in _WORDS_ONLY)
-    done = repeatable or "success" in top or told or any(_is_value(top.get(name)) for name in _KNOWN)
+    known = any(_is_value(found.get(name)) for found in (top, inner) for name in _KNOWN)
+    known = known or any(found.get(name) is True for found in (top, inner) for name in _DONE)
+    done = repeatable or "success" in top or known
     return Outcome.DONE if done else Outcome.UNKNOWN
 
 
@@ -81,7 +83,7 @@ def _speaks_of_an_error(found: Mapping[str, Any]) -> bool:
         any(name in found and _word(found[name]) not in _YES for name in _MUST_BE_TRUE)
         or any(found.get(name) for name in _MUST_BE_EMPTY)
         or any(_is_bad_code(found.get(name)) for name in _CODES)
-        or _is_bad_status(found.get("status"))
+        or any(_is_bad_status(found.get(name)) for name in _STATUSES)
     )
 
 

@@ -171,9 +171,9 @@ def find_in_listing(rows: Iterable[Any], contact_id: str, discount_id: str, refe
     twice.
     """
     found: dict[str, list[Redemption]] = {"live": [], "refunded": [], "foreign": []}
-    unclear, shown, raw = False, False, _oldest_first(rows)
+    unclear, listed, raw = False, 0, _oldest_first(rows)
     for row, one in zip(raw, rows_of_listing(raw), strict=True):
-        shown = shown or bool(one.reference)
+        listed += bool(one.reference)
         same = one.reference.casefold() == reference.strip().casefold()
         foreign = bool(one.contact_id and contact_id and one.contact_id != contact_id)
         if one.discount_id and one.discount_id != discount_id.strip():
@@ -188,7 +188,7 @@ def find_in_listing(rows: Iterable[Any], contact_id: str, discount_id: str, refe
             unclear = unclear or same or all(row.get(name) is None for name in _ROW_REFERENCE)
     if unclear and not any(found.values()):
         raise _unusable("reference", "not shown for a redemption that may be ours; set redemption-lookup = blind")
-    return Lookup(**{name: tuple(ones) for name, ones in found.items()}, shows_references=shown)
+    return Lookup(**{name: tuple(ones) for name, ones in found.items()}, shows_references=listed > 0, listed=listed)
 
 
 def without_repeats(rows: Iterable[Any]) -> list[Any]:

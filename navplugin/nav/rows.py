@@ -133,7 +133,7 @@ def grant_of(row: NavRow) -> Grant:
         needs_pin=row["Needs_PIN"],
         member_ref=row["Member_Ref"],
         points=row["Points"],
-        redemption_id=row["Redemption_ID"],
+        redemption_id=row["Redemption_ID"].strip(),
         reason=row["Reason"],
         status=_member_of(GrantStatus, row, "Status", "AIQ_POSTotalDiscountOfferLines"),
         picked_at=row["Picked_At"],

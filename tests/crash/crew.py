@@ -118,7 +118,7 @@ class Crew:
         self.number += 1
         name = f"worker {self.number}" if self.scenario == "new name" else "worker"
         config = self.folder / f"site{self.number % 4}.ini"
-        usual = {"name": name, "matcher": "builtin", "grace-seconds": "10"}
+        usual = {"name": name, "matcher": "builtin", "grace-seconds": "15"}
         if self.mode.has_pin:
             usual["rules"] = str(self._rules_with_pin())
         text = profile_text(self.url, {**usual, **self.mode.profile})

@@ -126,7 +126,7 @@ class Aiq:
             mine = [t for t in ours if contact_id in ("", f"c-{t.member}")]
             return Lookup(
                 tuple(_listed(t) for t in mine if not t.refunded), tuple(_listed(t) for t in mine if t.refunded),
-                tuple(_listed(t) for t in ours if t not in mine and not t.refunded), bool(seen),
+                tuple(_listed(t) for t in ours if t not in mine and not t.refunded), bool(seen), len(seen),
             )  # fmt: skip
 
         return self.io.cross("aiq.read", read)

@@ -76,6 +76,7 @@ def copied(world: World, before: Worker) -> Worker:
     worker._setup._known = before._setup._known
     worker.cashbox._unsure_since = dict(before.cashbox._unsure_since)
     worker.cashbox._looked_since = dict(before.cashbox._looked_since)
+    worker.cashbox.teller._first_listed = dict(before.cashbox.teller._first_listed)
     worker.cashbox._next_look = dict(before.cashbox._next_look)
     odd = before.cashbox.teller._odd._claims
     worker.cashbox.teller._odd._claims = {key: replace(one) for key, one in odd.items()}

@@ -39,7 +39,7 @@ def check_now(world: World) -> None:
 def _is_known_stray(world: World, receipt: str, code: str) -> bool:
     """A stall between the last question and the first byte cannot be prevented: the worker that woke up says so."""
     claims = (c for c in world.store.claims.values() if (c.receipt_no, c.coupon_code) == (receipt, code))
-    return world.io.after_question and any("twice" in c.reason for c in claims)
+    return world.io.after_question and any("two calls" in c.reason for c in claims)
 
 
 def _is_on_open_sale(till: Till | ReturnSale, code: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from navplugin.claims import SAFETY
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, Effect, End, Persona, Points, WalletDiscount
-from navplugin.openings import may_hold
+from navplugin.openings import agrees_with_nav, may_hold
 from tests.money.io import Io
 
 _POSITIONS = ("taken_position", "balance_position", "sent_at", "attempt", "reason")
@@ -72,7 +72,8 @@ class MemoryLedger:
         )  # fmt: skip
 
     def open_claims(self) -> tuple[Claim, ...]:
-        return tuple(c for c in self.store.claims.values() if (c.company, c.end) == (self.company, End.OPEN))
+        mine = (c for c in self.store.claims.values() if c.company == self.company)
+        return tuple(c for c in mine if c.end is End.OPEN or (c.end is End.SETTLED and c.doubtful))
 
     def list_claims(self, end: str = "") -> tuple[Claim, ...]:
         return tuple(c for c in self.store.claims.values() if end in ("", c.end))
@@ -91,8 +92,13 @@ class MemoryLedger:
     def position(self) -> int:
         return len(self.store.journal)
 
-    def knows_claim(self, key: str) -> bool:
-        return key in self.store.claims
+    def knows_claim(self, key: str, points: str = "") -> bool:
+        return key in self.store.claims and agrees_with_nav(self.store.claims[key], points)
+
+    def given_back_since(self, member_card_no: str, position: int) -> bool:
+        known = {c.key for c in self.store.claims.values() if c.member_card_no == member_card_no and c.given_back}
+        later = self.store.journal[position:]
+        return any(key in known and points == Points.NO for key, _, points, _, _ in later)
 
     def open_claim(
         self, claim: Claim, balance: Decimal | None, now: datetime, *, position: int | None = None,
@@ -114,9 +120,12 @@ class MemoryLedger:
         return self.io.cross("ledger", lambda: self._move(before, after, move, fenced=True))
 
     def save_answer(self, before: Claim, after: Claim, move: str, now: datetime) -> Claim:
-        return self.io.cross("ledger", lambda: self._move(before, after, move, fenced=False))
+        def write() -> Claim:
+            there = self.store.claims[before.key]
+            same = (there.points, there.attempt, there.resolved) == (Points.SENT, before.attempt, before.resolved)
+            return self._move(there if same else before, after, move, fenced=False)
 
-    resolve_claim = save_answer
+        return self.io.cross("ledger", write)
 
     def flag_stray(self, claim: Claim, text: str, now: datetime) -> None:
         there = self.store.claims[claim.key]

@@ -187,6 +187,7 @@ class World:
             ),
             tuple((key, now - since) for key, since in sorted(worker.cashbox._unsure_since.items())),
             tuple((key, now - since) for key, since in sorted(worker.cashbox._looked_since.items())),
+            tuple(sorted(teller._first_listed.items())),
             tuple((key, at - now, pause) for key, (at, pause) in sorted(worker.cashbox._next_look.items())),
             tuple(sorted(people._wallet_ids.items())), tuple(sorted(worker._open_sales._cards.items())),
             frozenset(worker._open_sales._stale), frozenset(worker._turns.waiting),

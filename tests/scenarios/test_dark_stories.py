@@ -18,7 +18,7 @@ Show = Callable[[str], None]
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """Simulator here, worker in a process of its own. A button waits half a second for it."""
-    with set_stage(tmp_path, changes={"wait-ms": "500", "grace-seconds": "10"}) as one:
+    with set_stage(tmp_path, changes={"wait-ms": "500", "grace-seconds": "15"}) as one:
         yield one
 
 

@@ -213,8 +213,8 @@ def test_an_amount_of_nav_that_differs_is_an_alarm_and_is_never_corrected(
         watch.once()
         (benefit,) = [r for r in state.rows("AIQ_TotalDiscountOfferBenefits") if r["Offer_No"] == "TDO0004"]
         state.put("AIQ_TotalDiscountOfferBenefits", {**benefit, "Value": Decimal(80)})
-        old = watch.worker._read_setup()
-        watch.worker._read_setup = lambda: old  # type: ignore[method-assign]
+        old = watch.worker._setup.read()
+        watch.worker._setup.read = lambda: old  # type: ignore[method-assign]
         press("total")
         watch.once()
     assert "AP0004: [Total] gave 80.00, 100.00 was predicted" in reports(site, receipt)
@@ -251,5 +251,5 @@ def test_an_older_ledger_gets_the_new_table_and_keeps_its_rows(tmp_path: Path) -
     ledger.close()
     again = SqlLedger(path)
     assert (read_figures(again), [r["text"] for r in again.reports("R1")]) == ((), ["kept"])
-    assert again.note("version") == "2"
+    assert again.note("version") == "3"
     again.close()

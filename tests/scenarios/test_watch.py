@@ -209,7 +209,8 @@ def test_after_a_restart_the_poll_goes_on_where_everything_was_done(server: Serv
         watch.once()
         name = f"mark/{watch.worker.company.name}"
         assert watch.worker.ledger.note(name, "0") == "0", "a slow posting may still bring smaller marks"
-        watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(minutes=16))
+        later = watch.worker.clock.monotonic() + 16 * 60
+        watch.worker.clock = ScriptedClock(datetime.now(UTC) + timedelta(minutes=16), later)
         watch.once()
     ledger = SqlLedger(site.ledger, must_exist=True)
     saved = int(ledger.note(name, "0"))

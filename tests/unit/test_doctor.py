@@ -18,6 +18,7 @@ import pytest
 from navplugin.demo.stage import KEY_VARIABLE, NavStyle, profile_text
 from navplugin.doctor import Finding, examine
 from navplugin.doctor.marked import MARK, marked_key, pages_we_write
+from navplugin.ledger import SqlLedger
 from navplugin.nav.contract import PAGES
 from navplugin.simulator.app import Server
 from navplugin.simulator.state import State
@@ -141,6 +142,15 @@ def test_the_ledger_in_charge_is_named_and_its_row_stays_as_it_was(site: Site, t
     code, findings = site.doctor()
     assert code == 1
     about(bad(findings), "nav-page", "AIQ_Ledger", "'AIQ Ledger'")
+
+
+def test_a_ledger_that_is_not_the_one_in_charge_is_an_error(site: Site) -> None:
+    SqlLedger(site.config.with_name("navplugin.db")).close()
+    row = {"Code": "LEDGER", "Ledger_ID": "a1b2", "Host": "POS-SRV-2"}
+    site.state.put("AIQ_Ledger", row)
+    code, findings = site.doctor()
+    assert code == 1
+    about(bad(findings), "ledger-in-charge", "another ledger is in charge", "a1b2 on POS-SRV-2", "take-over")
 
 
 def test_a_ledger_row_without_host_and_time_is_shown_too(site: Site) -> None:

@@ -149,7 +149,8 @@ class Claim:
             return False
         if self.end is End.OPEN:
             return self.points in (Points.NO, Points.SENT)
-        return self.end is End.SUSPECT and self.points is Points.SENT and not self.resolved
+        unknown = self.points is Points.SENT or (self.doubtful and self.points is Points.NO)
+        return self.end is End.SUSPECT and unknown and not self.resolved
 
     @property
     def needs_person(self) -> bool:
