@@ -166,7 +166,7 @@ def test_what_aiq_refuses_after_posting_is_treated_as_the_store_says(box: Box, o
         ({"points": Points.YES}, a_posted_sale(PICKED, voided=True), replace(PROBE, refund="manual"),
          "500 points are to be given back by hand (refund = manual)"),
         ({"doubtful": True}, POSTED, BLIND,
-         "this ledger was put back or took over, so it does not know; look in AIQ whether the points are taken"),
+         "this ledger was restored or took over, so it cannot tell; check in AIQ whether the points were taken"),
         ({}, a_posted_sale(PICKED, member_card_no=""), PROBE, "posted without the member"),
     ],
 )  # fmt: skip
