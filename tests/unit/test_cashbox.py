@@ -229,7 +229,7 @@ def test_without_settings_of_the_store_a_later_claim_supersedes_all_the_same(box
     earlier = box.opened(points=Points.YES)
     box.box.policies = {}
     box.settle(a_posted_sale(a_grant(redemption_id=LATER_KEY, points="Taken")))
-    assert (box.kept(earlier).end, box.kept(earlier).given_back) == (End.RELEASED, "endpoint")
+    assert (box.kept(earlier).end, box.kept(earlier).given_back) == (End.RELEASED, "hand")
 
 
 def test_without_a_look_up_only_what_nav_says_is_taken_is_opened(box: Box) -> None:

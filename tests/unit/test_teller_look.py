@@ -330,9 +330,8 @@ BACK = ("given back", lambda c: mark_given_back(c, "endpoint"))
         ([FOUND], False),
         ([FOUND, SETTLED], False),
         ([FOUND, REFUND_SENT, BACK], False),
-        ([("suspect", lambda c: mark_end(c, End.SUSPECT))], False),
     ],
-    ids=["not found", "released", "taken again", "found", "settled", "found and given back", "suspect"],
+    ids=["not found", "released", "taken again", "found", "settled", "found and given back"],
 )  # fmt: skip
 def test_points_that_another_worker_did_not_count_are_a_persons(
     desk: Desk, other: SqlLedger, steps: list[tuple[str, Any]], stray: bool
