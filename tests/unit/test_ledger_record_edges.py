@@ -355,7 +355,7 @@ def test_a_row_that_was_deleted_is_written_again_at_once(desk: Desk, problem: Na
 def test_a_row_that_was_deleted_is_not_written_over_claims_of_another_ledger(desk: Desk) -> None:
     desk.begun()
     desk.nav.row, desk.nav.keys = None, ("unknown",)
-    with pytest.raises(NotInCharge, match="was deleted, and NAV .*the claim unknown"):
+    with pytest.raises(NotInCharge, match=r"was deleted, and NAV .*the claim unknown"):
         desk.step_on()
     assert desk.nav.row is None
 
