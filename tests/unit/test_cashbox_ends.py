@@ -25,7 +25,7 @@ from navplugin.core.model import (
 from navplugin.core.ports import Lookup, Redemption
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, PROBE, a_grant, a_posted_sale, an_open_sale
-from tests.support_teller import Box
+from tests.support_teller import Box, a_wallet
 
 TOTAL = replace(PROBE, redeem_at="total")
 SELECT = replace(PROBE, redeem_at="select")
