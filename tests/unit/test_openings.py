@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from navplugin.core.model import End, GrantStatus, Points
-from navplugin.openings import claim_for, may_hold, openings, typed_lines
+from navplugin.openings import claim_for, may_hold, openings, taken_since, typed_lines
 from tests.support_claims import a_claim, a_grant, an_open_sale
 
 ENOUGH = Decimal(10_000)
@@ -66,3 +67,39 @@ def test_a_discount_for_a_single_use_that_was_just_taken_is_not_promised_again()
     before, after = 6, 7
     assert may_hold(ENOUGH, [taken], a_claim(reusable=False), before) == "This discount is in use on another sale."
     assert may_hold(ENOUGH, [taken], a_claim(reusable=False), after) == ""
+
+
+def test_points_that_were_taken_after_the_balance_was_read_are_missing_in_it() -> None:
+    taken = a_claim(receipt_no="R2", points=Points.YES, end=End.SETTLED, taken_position=7)
+    assert may_hold(Decimal(999), [taken], a_claim(), 6) == "Not enough points: another sale holds them."
+    assert may_hold(Decimal(1000), [taken], a_claim(), 6) == ""
+    assert may_hold(Decimal(500), [taken], a_claim(), 7) == ""
+    assert may_hold(Decimal(500), [taken], a_claim()) == ""
+
+
+def test_what_was_taken_and_went_back_is_missing_in_no_balance() -> None:
+    back = a_claim(receipt_no="R2", points=Points.NO, end=End.RELEASED, taken_position=7)
+    assert taken_since([back], 6) == []
+    taken = a_claim(receipt_no="R2", points=Points.YES, taken_position=7)
+    assert taken_since([back, taken], 6) == [taken]
+    assert taken_since([taken], None) == []
+
+
+def test_a_suspect_claim_whose_call_is_unknown_holds_its_points() -> None:
+    suspect = a_claim(receipt_no="R2", points=Points.SENT, end=End.SUSPECT)
+    assert may_hold(Decimal(999), [suspect], a_claim()) != ""
+    assert may_hold(Decimal(1000), [suspect], a_claim()) == ""
+    assert may_hold(Decimal(500), [replace(suspect, resolved="manager: not taken")], a_claim()) == ""
+
+
+def test_other_members_and_the_claim_itself_hold_nothing_against_it() -> None:
+    assert may_hold(Decimal(500), [a_claim(receipt_no="R2", member_card_no="M2"), a_claim()], a_claim()) == ""
+
+
+def test_with_hidden_points_one_claim_at_a_time_is_promised() -> None:
+    other = a_claim(receipt_no="R2")
+    assert may_hold(None, [other], a_claim()) == "Another wallet discount of this member is under way."
+    assert may_hold(None, [], a_claim()) == ""
+    assert may_hold(None, [replace(other, end=End.RELEASED)], a_claim()) == ""
+    taken = a_claim(receipt_no="R2", points=Points.YES, taken_position=7)
+    assert may_hold(None, [taken], a_claim(), 6) == "", "its points are gone already"
