@@ -199,7 +199,9 @@ class LedgerRecord:
     def _counted(self, *, grown: bool) -> int:
         """The ledger's step, which never falls, and has grown where a call was just recorded. Else an older copy was
         put into the very file that this worker has open."""
-        step, known = self.ledger.step(), self._last.step if self._last else 0
+        if self._last is None:
+            raise NotInCharge("this worker has not begun.", system="ledger")
+        step, known = self.ledger.step(), self._last.step
         if step < known or (grown and step == known):
             text = "an older copy was put into the ledger's file while it was in use; this worker stops"
             raise NotInCharge(f"{text}. Start it again: it says what is missing.", system="ledger")

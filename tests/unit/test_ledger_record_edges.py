@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from navplugin import reconcile
 from navplugin.core.errors import AlreadyThere, Conflict, Missing, NavpluginError, NotInCharge, UnknownOutcome
 from navplugin.core.model import Effect, Op, StagedRow
-from navplugin.ledger_record import GRANTS, PAGE, LedgerRecord, Record
+from navplugin.ledger_record import PAGE, LedgerRecord, Record
 from navplugin.nav.contract.actions import LEDGER
+from navplugin.reconcile import GRANTS
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW
 
@@ -142,7 +142,7 @@ def test_the_row_says_who_is_in_charge_and_how_far_it_has_come(desk: Desk) -> No
 
 
 def test_the_pages_are_those_of_the_contract() -> None:
-    assert (LEDGER.service, reconcile.GRANTS) == (PAGE, GRANTS)
+    assert LEDGER.service == PAGE
 
 
 def test_a_host_name_fits_the_page(clock: ScriptedClock) -> None:
@@ -258,7 +258,7 @@ def test_begun_again_in_the_same_process_it_looks_whether_that_holds(desk: Desk)
 
 def test_without_a_row_only_a_ledger_that_never_had_one_begins(clock: ScriptedClock) -> None:
     desk = Desk(clock)
-    with pytest.raises(NotInCharge, match="is gone, so nobody can tell which ledger is in charge of C"):
+    with pytest.raises(NotInCharge, match="is gone, so NAV does not say which ledger is in charge of C"):
         desk.record.begin()
     desk.ledger.number, desk.nav.keys = 0, ("", "known", "unknown", "later")
     with pytest.raises(NotInCharge, match="NAV knows more of the claim unknown than this ledger"):

@@ -9,7 +9,8 @@ import pytest
 
 from navplugin.core.errors import NotInCharge
 from navplugin.core.model import Sale, SaleState, StagedRow
-from navplugin.ledger_record import GRANTS, PAGE
+from navplugin.ledger_record import PAGE
+from navplugin.reconcile import GRANTS
 from navplugin.take_over import readable, take_over
 from tests.conftest import ScriptedClock
 from tests.support_claims import NOW, a_sale
