@@ -204,8 +204,6 @@ class Cashbox:
             claim = self._see(claim, view, now)
             if claim.line_seen and not known and not view.line:
                 return effects, True  # the journal may have been read before the line came: look once more
-            if view.since is None and claim.missing_since is not None:
-                view = replace(view, since=claim.missing_since)
             waited = self._waited(claim)
             looked = self.clock.monotonic() - self._looked_since.get(_attempt(claim), self.clock.monotonic())
             move = next_move(claim, view, policy, now, self.rules, waited=waited, looked=looked)

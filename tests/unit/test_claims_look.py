@@ -28,16 +28,26 @@ def listed(number: str = "r1", points: str | None = "500") -> Redemption:
 
 def looked(
     claim: Claim, *live: Redemption, refunded: int = 0, foreign: bool = False, others_shown: bool = False,
-    balance: int | None = None, spent: int = 0, **more: Any,
+    grown: bool | None = None, balance: int | None = None, spent: int = 0, **more: Any,
 ) -> Claim | None:  # fmt: skip
     """The claim after AIQ's listing and balance; None: nothing is proved."""
     found = Lookup(live, (listed(),) * refunded, (listed(),) if foreign else (), others_shown)
     shown = None if balance is None else Decimal(balance)
-    return after_look(claim, Signs(found, balance=shown, spent=Decimal(spent), grown=others_shown, **more), LATER)
+    grown = others_shown if grown is None else grown
+    return after_look(claim, Signs(found, balance=shown, spent=Decimal(spent), grown=grown, **more), LATER)
 
 
 def points(claim: Claim | None) -> Points | None:
     return claim.points if claim is not None else None
+
+
+def test_a_listing_must_have_grown_but_for_what_a_lost_ledger_did() -> None:
+    """A listing that stands still may be one that is late; a call of long ago stands in any listing."""
+    assert looked(SENT, others_shown=True, grown=False) is None
+    assert points(looked(SENT, grown=True)) is Points.NO
+    doubtful = replace(SENT, doubtful=True)
+    assert points(looked(doubtful, others_shown=True, grown=False)) is Points.NO
+    assert looked(doubtful, grown=True) is None
 
 
 # ---- found -----------------------------------------------------------------------------------------------------------

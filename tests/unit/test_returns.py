@@ -178,6 +178,13 @@ def test_a_voided_sale_that_is_no_return_touches_nothing(ledger: SqlLedger, retu
     assert ledger.returns_of("R1") == {"A": 1}
 
 
+def test_a_sale_that_only_names_another_receipt_is_no_return(ledger: SqlLedger, returns: Returns) -> None:
+    other = a_snapshot("B1", a_line("A", 1), sold="R1")
+    assert other.posted is not None
+    assert returns.note(replace(other, posted=replace(other.posted, is_return=False)), STORE) == frozenset()
+    assert ledger.returns_of("R1") == {}
+
+
 def test_the_lines_of_returns_are_kept_by_return(ledger: SqlLedger, returns: Returns) -> None:
     returns.note(a_snapshot("B1", a_line("A", -2), sold="R1"), STORE)
     returns.note(a_snapshot("B2", a_line("B", -1), sold="R1"), STORE)
