@@ -254,6 +254,10 @@ def _take(claim: Claim, view: View, policy: Policy) -> Move:
 # ---- outcomes: the ledger row after a move ---------------------------------------------------------------------
 
 
+TAKING_MOVES = ("sent", "collection sent")
+"""The steps in a claim's journal after which AIQ may have taken points."""
+
+
 def mark_sent(
     claim: Claim, now: datetime, *, refunding: bool = False, collect: str = "", wallet: Wallet | None = None,
     points_cost: Decimal | None = None,
@@ -326,7 +330,7 @@ def after_look(claim: Claim, signs: Signs, now: datetime, rules: frozenset[str] 
     """
     counted = "count-redemptions" in rules
     live = signs.seen.live[signs.other_live if counted else 0 :]
-    past = signs.past or "grace" not in rules
+    past = signs.past
     if len(live) > 1 and counted:
         text = f"AIQ lists {len(live)} redemptions for one discount; give back what is too many"
         return mark_end(claim, End.SUSPECT, text)

@@ -179,6 +179,7 @@ class Teller:
             log.warning("receipt %s: AIQ's redemptions cannot be read (%s)", claim.receipt_no, problem)
             return None
         live, refunded = self._of_others(claim, seen)
+        past = past or "grace" not in self.rules
         first = self._first_listed.setdefault((claim.key, claim.attempt), seen.listed)
         signs = Signs(seen, live, refunded, past=past, grown=seen.listed > first)
         if past and len(seen.live) <= live:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from navplugin.claims import TAKING_MOVES
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, End, Points, within_company
 from navplugin.ledger.base import LedgerFile
@@ -59,9 +60,14 @@ class ClaimTable(LedgerFile):
         return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, _HOLDING))
 
     def taken_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
-        """The member's claims whose points were noted as taken after this position of the ledger."""
+        """The member's claims whose points were called for, and noted as taken, after this position of the ledger. What
+        was called for before may be in a balance that was read at the position."""
         card = self._hidden(member_card_no)
-        later = and_(CLAIM.c.points == Points.YES, CLAIM.c.taken_position > position)
+        last = select(func.max(CLAIM_JOURNAL.c.id)).where(
+            CLAIM_JOURNAL.c.key == CLAIM.c.key, CLAIM_JOURNAL.c.move.in_(TAKING_MOVES)
+        )
+        called = last.scalar_subquery() > position
+        later = and_(CLAIM.c.points == Points.YES, CLAIM.c.taken_position > position, called)
         return self._claims(select(CLAIM).where(CLAIM.c.member_card_no == card, later))
 
     def knows_claim(self, key: str, points: str = "") -> bool:

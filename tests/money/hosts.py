@@ -22,7 +22,7 @@ from tests.money.ledger import Store
 if TYPE_CHECKING:
     from tests.money.world import World
 
-STALL_SECONDS = 90
+STALL_SECONDS = 240
 """Longer than the grace, the send-by deadline and AIQ's latest effect."""
 
 

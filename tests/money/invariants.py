@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 from navplugin.core.model import Claim, SaleState
@@ -32,6 +33,9 @@ def check_now(world: World) -> None:
         say("I2: more points were taken than there are")
     if world.setup.lookup == "blind" and world.aiq.refunds:
         say("I9: a refund was sent in blind")
+    told = Counter(row[0] for row in world.store.journal if row[1] == "tell the cashier")
+    if any(times > 1 for times in told.values()):
+        say("I17: AIQ refused, and was asked again")
     if world.aiq.moves > MOVES_A_CODE * len(CODES) * len(world.setup.receipts):
         say(f"I17: {world.aiq.moves} calls that move points")
 
@@ -165,6 +169,7 @@ def _may_be_suspect(world: World, till: Till, claim: Claim) -> bool:
         or (unknown and (world.aiq.spent or setup.hidden or setup.blank_listing))
         or _is_in_doubt(world, claim)
         or "points now, the member was shown" in claim.reason
+        or (unknown and any(c.given_back for c in world.store.claims.values() if c.key != claim.key))
         or (world.aiq.moved and ("another person" in claim.reason or unknown))
         or _is_known_stray(world, claim.receipt_no, claim.coupon_code)
         or ("refuse" in planned and "refund sent" in moves)

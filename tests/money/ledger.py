@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from navplugin.claims import SAFETY
+from navplugin.claims import SAFETY, TAKING_MOVES
 from navplugin.core.errors import LedgerUnusable
 from navplugin.core.model import Claim, Effect, End, Persona, Points, WalletDiscount
 from navplugin.openings import agrees_with_nav, may_hold
@@ -84,7 +84,9 @@ class MemoryLedger:
 
     def taken_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
         mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
-        return tuple(c for c in mine if c.points is Points.YES and c.taken_position > position)
+        called = {row[0] for row in self.store.journal[position:] if row[1] in TAKING_MOVES}
+        later = (c for c in mine if c.points is Points.YES and c.taken_position > position)
+        return tuple(c for c in later if c.key in called)
 
     def other_companies(self) -> tuple[str, ...]:
         return ()

@@ -139,7 +139,7 @@ def test_where_navs_row_says_nothing_aiq_is_asked_or_a_person(counter: Counter, 
         assert audited(counter, profile)[0] == 0
     else:
         assert (claim.end, claim.needs_person) == (End.SUSPECT, True)
-        assert "look in AIQ" in claim.reason
+        assert "check in AIQ whether" in claim.reason
         answer = ("ledger", "resolve", receipt, CODE, "--points", "taken", "--state", profile.with_suffix(".db"))
         assert counter.typed(*answer).code == 0
         assert counter.typed("run", "--once", "--config", profile).code == 0

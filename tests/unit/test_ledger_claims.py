@@ -161,10 +161,12 @@ def test_the_position_grows_with_every_step_and_points_are_taken_at_theirs(ledge
     assert ledger.save_claim(back, mark_taken(back, NOW), "found", NOW).taken_position == 6
 
 
-@pytest.mark.parametrize(("position", "there"), [(2, ["R1"]), (3, [])])
+@pytest.mark.parametrize(("position", "there"), [(2, ["R1"]), (3, []), (4, [])])
 def test_what_a_member_spent_since_a_position(ledger: SqlLedger, position: int, there: list[str]) -> None:
+    """The call is step 3 and the answer step 4: a balance of step 3 may show the points gone already."""
     claim, _ = opened(ledger), opened(ledger, receipt_no="R2", points=Points.YES, member_card_no="M2", taken_position=9)
-    ledger.save_claim(claim, mark_taken(claim, NOW), "taken", NOW)
+    called = ledger.save_claim(claim, mark_sent(claim, NOW), "sent", NOW)
+    ledger.save_answer(called, mark_taken(called, NOW), "taken", NOW)
     opened(ledger, receipt_no="R3", taken_position=9)
     assert [c.receipt_no for c in ledger.taken_since("M1", position)] == there
 

@@ -113,10 +113,14 @@ def test_nothing_is_proved_by_a_balance_that_cannot_be_read_or_is_somebody_elses
 def test_what_other_claims_took_since_is_missing_in_the_balance(desk: Desk) -> None:
     earlier = desk.opened(receipt_no="R0", points_cost=Decimal(70))
     desk.ledger.save_claim(earlier, mark_taken(earlier, NOW), "taken", NOW)
+    under_way = desk.opened(receipt_no="R1b", points_cost=Decimal(400))
+    under_way = desk.ledger.save_claim(under_way, mark_sent(under_way, NOW), "sent", NOW)
     desk.wallet = a_wallet(position=desk.ledger.position())
     claim = sent(desk)
+    desk.ledger.save_answer(under_way, mark_taken(under_way, NOW), "found", NOW)
     later = desk.opened(receipt_no="R2", points_cost=Decimal(300))
-    desk.ledger.save_claim(later, mark_taken(later, NOW), "taken", NOW)
+    later = desk.ledger.save_claim(later, mark_sent(later, NOW), "sent", NOW)
+    desk.ledger.save_answer(later, mark_taken(later, NOW), "taken", NOW)
     desk.wallet = a_wallet(699)
     assert look(desk, claim) is None, "one point is missing, nobody knows why"
     desk.wallet = a_wallet(700)
