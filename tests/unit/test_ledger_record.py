@@ -324,6 +324,23 @@ def test_a_worker_that_has_not_begun_counts_nothing(nav: Nav, clock: ScriptedClo
         worker(nav, Ledger(), clock).step_on()
 
 
+def test_an_older_copy_in_the_ledgers_file_is_noticed_at_the_next_call_and_the_next_beat(
+    nav: Nav, clock: ScriptedClock
+) -> None:
+    """A call was recorded in the ledger before it is counted here, so the step has grown by then and never falls."""
+    ledger = Ledger(steps=3)
+    record = begun(nav, ledger, clock)
+    with pytest.raises(NotInCharge, match="an older copy was put into the ledger's file while it was in use"):
+        record.step_on()
+    moves(record)
+    ledger.steps = 3
+    clock.advance(seconds=BEAT_SECONDS)
+    with pytest.raises(NotInCharge, match="an older copy was put into the ledger's file while it was in use"):
+        record.beat_if_due()
+    assert nav.row is not None
+    assert nav.row["Step"] == 4
+
+
 def test_the_beat_is_written_now_and_then_by_time_that_never_steps(nav: Nav, clock: ScriptedClock) -> None:
     record = begun(nav, Ledger(), clock)
     version = nav.version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from navplugin.core.errors import NotInCharge, Unreachable
+from navplugin.core.errors import LedgerUnusable, NotInCharge, Unreachable
 from navplugin.core.model import Claim, End, Points, SaleState, StagedRow
 from navplugin.ledger import SqlLedger
 from navplugin.ledger_record import PAGE, LedgerRecord
@@ -158,3 +159,42 @@ def test_a_ledger_that_was_followed_takes_nothing_over(
         taken(nav, ledger, clock, row)
     assert nav.row == ROW
     later.close()
+
+
+# ---- copies and names ------------------------------------------------------------------------------------------------
+
+
+def test_half_a_copy_does_not_stay(ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk of the copy fills up while it is made."""
+    connect = sqlite3.connect
+
+    def small(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA max_page_count = 3")
+        connection.execute("CREATE TABLE here (x)")
+        connection.commit()
+        return connection
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", small)
+        with pytest.raises(LedgerUnusable, match="cannot be written"):
+            ledger.copy_to(tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+    ledger.copy_to(tmp_path / "copy.db")
+
+
+def test_a_start_that_was_refused_is_not_in_the_way_of_a_renamed_company(
+    ledger: SqlLedger, clock: ScriptedClock, tmp_path: Path
+) -> None:
+    ledger.add_report("R1", "by the old name", clock.now())
+    ledger.close()
+    renamed = SqlLedger(tmp_path / "l.db")
+    renamed.take_watch("C2", "test", clock.now())
+    renamed.add_report("R1", "by a start that was refused", clock.now())
+    before = len([c for c in renamed.list_claims() if c.company == "C"])
+    assert renamed.rename_company("C") == before > 0
+    assert {c.company for c in renamed.list_claims()} == {"C2"}
+    assert [r["text"] for r in renamed.reports("R1")] == ["by the old name"]
+    with pytest.raises(LedgerUnusable, match="this ledger has claims of C and of C2; they are two companies to it"):
+        renamed.rename_company("C")
+    renamed.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from navplugin.claims import Policy
+from navplugin.claims import Policy, mark_given_back
 from navplugin.core.errors import (
     AuthFailed,
     Busy,
@@ -27,7 +27,7 @@ from navplugin.core.model import Claim, End, Points
 from navplugin.ledger import SqlLedger
 from navplugin.odd_answers import SECONDS_GONE, SECONDS_ODD
 from tests.conftest import ScriptedClock
-from tests.support_claims import PROBE
+from tests.support_claims import NOW, PROBE
 from tests.support_teller import DISCOUNT, Desk, a_wallet
 
 TAKEN = {"points": Points.YES, "redemption_id": "r1"}
@@ -377,3 +377,13 @@ def test_with_keys_a_call_that_is_sent_again_bears_the_same_key(desk: Desk) -> N
     assert desk.redeem(sent, replace(PROBE, lookup="keyed")) is None
     assert desk.kept(claim).points is Points.SENT, "the first call is still unknown"
     assert [s[-1] for s in desk.aiq.sent] == [claim.key, claim.key]
+
+
+def test_a_balance_that_another_claim_has_raised_proves_nothing(desk: Desk) -> None:
+    earlier = desk.opened(receipt_no="R0", **TAKEN)
+    desk.wallet = desk.purse.wallet = a_wallet(position=desk.ledger.position())
+    desk.aiq.answer = UnknownOutcome("no answer")
+    claim = desk.redeem(desk.opened())
+    assert claim is not None
+    desk.ledger.save_claim(earlier, mark_given_back(earlier, "endpoint"), "given back", NOW)
+    assert desk.teller.look(claim, desk.purse, NOW, past=True) is None
