@@ -93,6 +93,10 @@ class Record:
         }  # fmt: skip
 
 
+class _Overtaken(NotInCharge):
+    """Somebody wrote the row between our look and our write."""
+
+
 class LedgerRecord:
     """The worker's side of the row, for one company. Not for several threads at once: the worker's turn guards it.
 
@@ -120,6 +124,15 @@ class LedgerRecord:
         if self._last is not None:
             self._change(self._last.step)
             return
+        for left in (2, 1, 0):
+            try:
+                self._judge_and_take()
+                return
+            except _Overtaken:  # what has been written meanwhile is judged like any other row
+                if not left:
+                    raise
+
+    def _judge_and_take(self) -> None:
         row = self.read()
         if row is None:
             self._begin_again()
@@ -181,7 +194,7 @@ class LedgerRecord:
         """After a write whose outcome is not known: is the row what we wrote?"""
         row = self.read()
         if row is None or Record.of(row) != record:
-            raise NotInCharge("another worker began on this company at the same moment; start again.", system="ledger")
+            raise _Overtaken("another worker began on this company at the same moment; start again.", system="ledger")
         self._written_as(record, row)
 
     # ---- while it runs ---------------------------------------------------------------------------------------------

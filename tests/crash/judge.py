@@ -18,6 +18,8 @@ COSTS = {Decimal(100): "9001", Decimal(500): "9004"}
 JOIN_SECONDS = 20.0
 """A sign-up that arrives so long after the person joined cannot have been on its way at that moment."""
 
+SENT_TWICE = "sent twice, and AIQ still does not know the member"
+
 Key = tuple[str, str, str]
 """Receipt number, AIQ's id of the discount, and of the person."""
 
@@ -94,7 +96,7 @@ def judge(evidence: Evidence, mode: Mode, verdict: Verdict) -> None:
             verdict.doubled.append(text)
         if -more > excused[receipt, discount]:
             verdict.missing.append(text)
-    _judge_signups(evidence, verdict.troubles)
+    _judge_signups(evidence, verdict)
     if mode.has_pin:
         _judge_presence(evidence, verdict.troubles)
 
@@ -188,7 +190,8 @@ def _voided_returns(seen: dict[str, Any]) -> set[str]:
     return {s["Refund_Receipt_No"] for s in seen["sales"] if s["Entry_Status"] == "Voided"} - {""}
 
 
-def _judge_signups(evidence: Evidence, troubles: list[str]) -> None:
+def _judge_signups(evidence: Evidence, verdict: Verdict) -> None:
+    troubles = verdict.troubles
     personas = evidence.seen["aiq"]["personas"]
     people = Counter(one["mobilePhone"][-4:] for one in personas)
     members = {f"M{one['mobilePhone'][-4:]}" for one in personas if one["loyalty"]}
@@ -196,7 +199,10 @@ def _judge_signups(evidence: Evidence, troubles: list[str]) -> None:
     for card in evidence.yes:
         if card not in members:
             said = evidence.noted.get(card, "nothing")
-            troubles.append(f"{card} said Yes and is no loyalty member; the ledger says {said}")
+            # Two deaths between record and call use up both tries: the till shows why, and nothing is sent again.
+            of_two_deaths = f"2 tries, {SENT_TWICE}" in said
+            where = verdict.for_a_person if of_two_deaths else troubles
+            where.append(f"{card} said Yes and is no loyalty member; the ledger says {said}")
     joined: dict[str, float] = {}
     for sent in evidence.heard.signups:
         if sent.was_member and sent.at - joined.get(sent.phone, sent.at) > JOIN_SECONDS:

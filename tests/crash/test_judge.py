@@ -10,7 +10,7 @@ import pytest
 
 from navplugin.core.model import Claim, End, Points
 from tests.crash.heard import Heard, SentSignup
-from tests.crash.judge import JOIN_SECONDS, Evidence, Verdict, judge
+from tests.crash.judge import JOIN_SECONDS, SENT_TWICE, Evidence, Verdict, judge
 from tests.crash.modes import BY_NAME, MODES, Mode
 
 POSTED, BLIND, ADJUST, BY_HAND, PIN = (
@@ -161,6 +161,13 @@ def test_nobody_is_signed_up_who_had_joined_long_before() -> None:
     assert judged([], [], heard=heard((False, 0), (True, 1))).ok  # a lost answer, looked up too early
     assert not judged([], [], heard=heard((False, 0), (True, JOIN_SECONDS + 1))).ok
     assert judged([], [], heard=heard((False, 0), (False, JOIN_SECONDS + 1))).ok
+
+
+def test_a_sign_up_that_two_deaths_used_up_is_for_a_person() -> None:
+    said = {"M1003": f"receipt R1: refused, 2 tries, {SENT_TWICE}"}
+    verdict = judged([], [], yes=["M1003"], personas=(OTHER,), noted=said)
+    assert (verdict.ok, len(verdict.for_a_person)) == (True, 1)
+    assert not judged([], [], yes=["M1003"], personas=(OTHER,), noted={"M1003": "refused, 1 try"}).ok
 
 
 def test_a_discount_behind_a_pin_wants_somebody_who_was_there() -> None:

@@ -228,6 +228,32 @@ def test_of_two_first_starts_one_wins(nav: Nav, clock: ScriptedClock, fault: str
     assert (first.number, second.number) == (1, 0)
 
 
+@pytest.mark.parametrize(("ledger_id", "epoch", "sentence"), [
+    ("a" * 32, 1, ""),
+    ("a" * 32, 3, "is using this ledger, or a copy of it, at this moment"),
+    ("b" * 32, 1, "another ledger is in charge of C"),
+])  # fmt: skip
+def test_who_was_overtaken_at_the_start_looks_again(
+    nav: Nav, clock: ScriptedClock, ledger_id: str, epoch: int, sentence: str
+) -> None:
+    """Two workers start on one new ledger: the first one has written the row, and lost the ledger to the second."""
+    record = worker(nav, Ledger(epoch=2), clock, pause=lambda _: (nav.put(Beat=9), True)[1])
+    write = nav.write
+
+    def late(effect: Effect) -> StagedRow | None:
+        nav.write = write  # type: ignore[method-assign]
+        nav.put(Ledger_ID=ledger_id, Take_Over_No=1, Epoch=epoch, Step=0, Beat=1, Host="TILL1", Worker_ID="x")
+        return write(effect)
+
+    nav.write = late  # type: ignore[method-assign]
+    if not sentence:
+        record.begin()
+        moves(record)
+        return
+    with pytest.raises(NotInCharge, match=sentence):
+        record.begin()
+
+
 # ---- the calls -------------------------------------------------------------------------------------------------------
 
 
