@@ -294,7 +294,8 @@ def test_an_answer_waits_for_a_ledger_that_is_held(
             desk.redeem(claim)
     assert desk.kept(claim).points is (Points.YES if written else Points.SENT)
     assert len(tries) == 6
-    desk.teller.sender.write_late_answers()
+    for _ in range(2):
+        desk.teller.sender.write_late_answers()
     assert (desk.kept(claim).points, len(tries)) == (Points.YES, 6 if written else 7)
 
 
