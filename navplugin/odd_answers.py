@@ -24,7 +24,7 @@ class _Odd:
 
 class OddAnswers:
     """Remembers, for each claim, since when AIQ's wallet has not held what was picked. By the clock of this process
-    that never steps; a restart begins anew.
+    that never steps; a restart starts from nothing.
 
     believe_at_once: for tests of what this is for.
     """

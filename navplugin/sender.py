@@ -48,7 +48,7 @@ class StepCounter(Protocol):
 
 @dataclass(slots=True)
 class Purse:
-    """How to reach one member's wallet: the contact, and a way to read it anew. spent: its balance has changed."""
+    """How to reach one member's wallet: the contact, and a way to read it again. spent: its balance has changed."""
 
     contact: Contact | None
     wallet: Wallet | None
