@@ -218,14 +218,17 @@ class Teller:
         wallet = self._read(claim, purse)
         if wallet is None or wallet.seen is None or self._is_other(claim, wallet.seen):
             return None
-        if self.ledger.given_back_since(claim.member_card_no, claim.balance_position):
-            return None  # risen by what another claim gave back: it cannot be compared
+        back = self.ledger.given_back_since(claim.member_card_no, claim.balance_position)
+        if any(c.given_back == "hand" for c in back):
+            return None  # when a person gave points back is not known
         return wallet.seen.points
 
     def _spent(self, claim: Claim) -> Decimal:
-        """What the member's other claims have taken since the balance before the call."""
-        others = self.ledger.taken_since(claim.member_card_no, claim.balance_position)
-        return sum((c.points_cost for c in others if c.key != claim.key), ZERO)
+        """What the member's other claims took since the balance before the call, less what went back or may have."""
+        since = (claim.member_card_no, claim.balance_position)
+        taken, back = self.ledger.taken_since(*since), self.ledger.given_back_since(*since)
+        signed = [*((c, c.points_cost) for c in taken), *((c, -c.points_cost) for c in back)]
+        return sum((points for c, points in signed if c.key != claim.key), ZERO)
 
     def _contact_id(self, claim: Claim, purse: Purse) -> str | None:
         """AIQ's id of the person whose points these are; "" where AIQ tells none, None: not known now.

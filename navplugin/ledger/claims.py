@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from navplugin.claims import TAKING_MOVES
 from navplugin.core.errors import LedgerUnusable
@@ -82,13 +82,16 @@ class ClaimTable(LedgerFile):
         known = (c for c in claims if c.key == key or within_company(c.key) == wanted)
         return any(agrees_with_nav(c, points) for c in known)
 
-    def given_back_since(self, member_card_no: str, position: int) -> bool:
-        """Whether points of the member's claims went back after this position of the ledger."""
-        back = and_(CLAIM.c.given_back != "", CLAIM_JOURNAL.c.id > position, CLAIM_JOURNAL.c.points == Points.NO)
-        query = select(CLAIM_JOURNAL.c.id).join(CLAIM, CLAIM.c.key == CLAIM_JOURNAL.c.key)
-        with self._read() as connection:
-            mine = query.where(CLAIM.c.member_card_no == self._hidden(member_card_no), back)
-            return connection.execute(mine).first() is not None
+    def given_back_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
+        """The member's claims whose points were taken before this position of the ledger, and went back after it or may
+        have: a refund without an answer counts."""
+        noted = exists().where(
+            CLAIM_JOURNAL.c.key == CLAIM.c.key, CLAIM_JOURNAL.c.id > position, CLAIM_JOURNAL.c.points == Points.NO
+        )
+        under_way = and_(CLAIM.c.points == Points.SENT, CLAIM.c.refunding)
+        went_back = or_(and_(CLAIM.c.given_back != "", noted), under_way)
+        mine = CLAIM.c.member_card_no == self._hidden(member_card_no)
+        return self._claims(select(CLAIM).where(mine, CLAIM.c.taken_position <= position, went_back))
 
     def position(self) -> int:
         """Where the ledger is now: it grows with every step of a claim, and no clock has a part in it."""

@@ -97,10 +97,14 @@ class MemoryLedger:
     def knows_claim(self, key: str, points: str = "") -> bool:
         return key in self.store.claims and agrees_with_nav(self.store.claims[key], points)
 
-    def given_back_since(self, member_card_no: str, position: int) -> bool:
-        known = {c.key for c in self.store.claims.values() if c.member_card_no == member_card_no and c.given_back}
-        later = self.store.journal[position:]
-        return any(key in known and points == Points.NO for key, _, points, _, _ in later)
+    def given_back_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
+        noted = {row[0] for row in self.store.journal[position:] if row[2] == Points.NO}
+        mine = (c for c in self.store.claims.values() if c.member_card_no == member_card_no)
+        before = (c for c in mine if c.taken_position <= position)
+        return tuple(
+            c for c in before
+            if (c.given_back and c.key in noted) or (c.refunding and c.points is Points.SENT)
+        )  # fmt: skip
 
     def open_claim(
         self, claim: Claim, balance: Decimal | None, now: datetime, *, position: int | None = None,

@@ -277,10 +277,9 @@ def test_a_take_over_goes_on_from_a_beat_that_can_be_read(desk: Desk, beat: obje
 
 
 @pytest.mark.parametrize("problem", [AlreadyThere("?"), Conflict("?"), UnknownOutcome("?"), Missing("?")])
-@pytest.mark.parametrize(
-    ("there", "sentence"),
-    [("same", ""), ({**ROW, "Ledger_ID": THEIRS}, "another ledger is in charge of C"), (None, f"in {PAGE} is gone")],
-)
+@pytest.mark.parametrize(("there", "sentence"), [
+    ("same", ""), ({**ROW, "Ledger_ID": THEIRS}, "another ledger is in charge of C"), (None, f"in {PAGE} is gone"),
+])  # fmt: skip
 def test_a_first_write_that_meets_something_is_confirmed_by_reading(
     desk: Desk, problem: NavpluginError, there: Any, sentence: str
 ) -> None:
@@ -289,10 +288,8 @@ def test_a_first_write_that_meets_something_is_confirmed_by_reading(
         desk.record.begin()
         desk.step_on()
         return
-    before = desk.ledger.number
     with pytest.raises(NotInCharge, match=sentence):
         desk.record.begin()
-    assert desk.ledger.number == before, "it is in charge after NAV says so"
     with pytest.raises(NotInCharge, match="has not begun"):
         desk.step_on()
 
@@ -306,8 +303,7 @@ def test_each_call_is_counted_under_the_etag_of_the_last_write(desk: Desk) -> No
         desk.nav.silent = silent
         desk.step_on()
         assert (desk.now["Step"], desk.now["Worker_ID"]) == (desk.ledger.steps, desk.record._worker)
-    assert [e.etag for e in desk.nav.written] == ["2", "3", "4"]
-    assert desk.now["Beat"] == 11
+    assert ([e.etag for e in desk.nav.written], desk.now["Beat"]) == (["2", "3", "4"], 11)
 
 
 def test_a_write_of_ours_whose_answer_was_lost_is_still_ours(desk: Desk) -> None:

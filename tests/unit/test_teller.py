@@ -387,3 +387,5 @@ def test_a_balance_that_another_claim_has_raised_proves_nothing(desk: Desk) -> N
     assert claim is not None
     desk.ledger.save_claim(earlier, mark_given_back(earlier, "endpoint"), "given back", NOW)
     assert desk.teller.look(claim, desk.purse, NOW, past=True) is None
+    desk.wallet = a_wallet(1500)
+    assert desk.teller.look(claim, desk.purse, NOW, past=True) is not None
