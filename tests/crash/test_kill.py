@@ -65,7 +65,6 @@ def test_a_column_that_was_renamed_since_version_1_has_its_old_name_again(tmp_pa
     raw = sqlite3.connect(tmp_path / "l.db")
     raw.execute("ALTER TABLE person RENAME COLUMN read_at TO asked_at")
     raw.execute("CREATE INDEX person_asked ON person (asked_at)")
-    raw.execute("INSERT INTO meta VALUES ('ledger-id', 'abc')")
     raw.commit()
     raw.close()
     as_version_1(tmp_path / "l.db")
