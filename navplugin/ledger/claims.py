@@ -72,7 +72,8 @@ class ClaimTable(LedgerFile):
 
     def knows_claim(self, key: str, points: str = "") -> bool:
         """Whether there is a claim with this key, also under the company's name of before, that agrees with what NAV's
-        row says of its points: Taken, Given Back, or anything else."""
+        row says of its points: Taken, Given Back, or anything else. Version 1 kept only in the journal that points
+        went back."""
         wanted = within_company(key)
         query = select(CLAIM).where(CLAIM.c.company == self.company)
         with self._read() as connection:
@@ -80,7 +81,12 @@ class ClaimTable(LedgerFile):
             rows = [exact] if exact else connection.execute(query).mappings()
             claims = [self._claim(row) for row in rows]
         known = (c for c in claims if c.key == key or within_company(c.key) == wanted)
-        return any(agrees_with_nav(c, points) for c in known)
+        return any(agrees_with_nav(c, points) or self._went_back(c.key) for c in known)
+
+    def _went_back(self, key: str) -> bool:
+        step = select(CLAIM_JOURNAL.c.id).where(CLAIM_JOURNAL.c.key == key, CLAIM_JOURNAL.c.move == "given back")
+        with self._read() as connection:
+            return connection.execute(step.limit(1)).first() is not None
 
     def given_back_since(self, member_card_no: str, position: int) -> tuple[Claim, ...]:
         """The member's claims whose points were taken before this position of the ledger, and went back after it or may

@@ -221,6 +221,9 @@ def test_a_key_is_known_or_not(ledger: SqlLedger) -> None:
     claim = opened(ledger)
     assert ledger.knows_claim(claim.key)
     assert not ledger.knows_claim(a_claim(generation=2).key)
+    assert not ledger.knows_claim(claim.key, "Given Back")
+    ledger.save_claim(claim, replace(claim, line_seen=True), "given back", NOW)  # as version 1 noted it
+    assert ledger.knows_claim(claim.key, "Given Back")
 
 
 def test_the_journal_is_told_by_claim_and_in_order(ledger: SqlLedger) -> None:
