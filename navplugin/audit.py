@@ -28,7 +28,7 @@ PATIENCE = timedelta(minutes=10)
 """What changed less than this ago may still be on its way: polls, grace and AIQ's own delays (I8)."""
 
 ABSORBED = "absorbed"
-"""How `resolved` begins where the store bears a discount (`owed = absorb`)."""
+"""How `resolved` begins where the store pays for a discount (`owed = absorb`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def unknown_to_ledger(books: Books) -> tuple[Finding, ...]:
 
 
 def absorbed(claims: Iterable[Claim]) -> tuple[Decimal, int]:
-    """What stores bear by `owed = absorb`: the sum of the discounts, and over how many receipts."""
+    """What stores pay by `owed = absorb`: the sum of the discounts, and over how many receipts."""
     mine = [c for c in claims if c.end is End.OWED and c.resolved.startswith(ABSORBED)]
     return sum((c.applied or ZERO for c in mine), ZERO), len({c.receipt_no for c in mine})
 

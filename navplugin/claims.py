@@ -330,23 +330,22 @@ def after_look(claim: Claim, signs: Signs, now: datetime, rules: frozenset[str] 
     """
     counted = "count-redemptions" in rules
     live = signs.seen.live[signs.other_live if counted else 0 :]
-    past = signs.past
     if len(live) > 1 and counted:
         text = f"AIQ lists {len(live)} redemptions for one discount; give back what is too many"
         return mark_end(claim, End.SUSPECT, text)
     if not live and signs.seen.foreign and "person" in rules:
         return None  # another company's receipt with this number, or charged to the wrong person: no proof of either
     if claim.refunding or (claim.doubtful and claim.points is Points.YES):
-        return _after_refund(claim, signs, bool(live), now, past=past, rules=rules)
+        return _after_refund(claim, signs, bool(live), now, rules=rules)
     if live:
         found = live[-1]
         cost = claim.points_cost if found.points is None else found.points
         return mark_taken(replace(claim, points_cost=cost), now, found.redemption_id)
-    return mark_answer(claim, Points.NO) if past and _second_sign(claim, signs, rules) else None
+    return mark_answer(claim, Points.NO) if signs.past and _second_sign(claim, signs, rules) else None
 
 
 def _after_refund(
-    claim: Claim, signs: Signs, live: bool, now: datetime, *, past: bool, rules: frozenset[str]
+    claim: Claim, signs: Signs, live: bool, now: datetime, *, rules: frozenset[str]
 ) -> Claim | None:
     back = len(signs.seen.refunded) > signs.other_refunded
     if claim.balance_before is not None and signs.balance is not None and not live:
@@ -354,7 +353,7 @@ def _after_refund(
     if (back and not live) or (not live and "positive-refund" not in rules):
         return replace(mark_given_back(claim, "endpoint"), end=End.OPEN)
     # One that may still be under way is not sent again.
-    return mark_taken(claim, now) if live and (past or not claim.refunding) else None
+    return mark_taken(claim, now) if live and (signs.past or not claim.refunding) else None
 
 
 def _second_sign(claim: Claim, signs: Signs, rules: frozenset[str]) -> bool:

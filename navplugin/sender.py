@@ -13,14 +13,12 @@ from typing import Protocol
 
 from navplugin.claims import SAFETY, mark_answer, mark_given_back, mark_taken
 from navplugin.core.errors import (
-    AuthFailed,
-    Busy,
+    NO_EFFECT,
     LedgerBusy,
     LedgerUnusable,
     NavpluginError,
     Refused,
     Retriable,
-    Unreachable,
 )
 from navplugin.core.model import Claim, End, Points, Wallet
 from navplugin.core.ports import Clock, Contact
@@ -34,8 +32,6 @@ ANSWER_TRIES = 6
 """How often an answer is written to a ledger that somebody holds: each try waits some seconds in the database."""
 SENT_MOVES = ("sent", "refund sent", "collection sent")
 """Names of the steps that record a call, one for each attempt."""
-DEFINITE_NO_EFFECT = (Busy, AuthFailed, Unreachable)
-"""Errors after which it is certain that AIQ took nothing (loyalty adapter's table)."""
 
 
 class StepCounter(Protocol):
@@ -107,7 +103,7 @@ class Sender:
         except Refused as no:
             after = mark_answer(claim, refused, claim.redemption_id, no.message)
             return self._answered(claim, replace(after, collect=collect), f"{what} refused")
-        except DEFINITE_NO_EFFECT as no:
+        except NO_EFFECT as no:
             self._not_sent(claim, what, nothing_taken, collect, no)
             return None
         except NavpluginError as unknown:
@@ -158,7 +154,7 @@ class Sender:
 
     def _tell_of_stray(self, claim: Claim, after: Claim) -> None:
         """A call of this worker took effect after another worker had settled the matter without it: it stalled between
-        its last question and the first byte, for longer than any grace. Nobody but this process knows."""
+        its last question and the first byte, for longer than any grace. Only this process knows."""
         if self._was_decided_otherwise(claim, after):
             what = "given back" if claim.refunding else "taken"
             text = f"two calls may have {what} these points; if AIQ shows both, undo one, then say `taken`"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from navplugin.core.errors import AuthFailed, Busy, NavpluginError, Refused, UnknownOutcome, Unreachable
+from navplugin.core.errors import NO_EFFECT, NavpluginError, Refused, UnknownOutcome
 from navplugin.core.model import Decision, LoyaltyStatus, Member, Persona, Prompt, Snapshot, StoreSettings
 from navplugin.core.ports import Clock, LoyaltyProvider, Signup, SignupRecord
 from navplugin.ledger import SqlLedger
@@ -17,8 +17,6 @@ log = logging.getLogger("navplugin.signup")
 
 SENDS = 2
 """How often a sign-up is sent, each time after a look-up that says no member (aiq-api.md 13)."""
-NO_EFFECT = (Busy, AuthFailed, Unreachable)
-"""Errors after which AIQ certainly took nothing (loyalty adapter's table)."""
 JOINED = (LoyaltyStatus.MEMBER,)
 PROMPTS = "AIQ_POSPrompts"
 

@@ -20,9 +20,7 @@ from navplugin.claims import (
     mark_sent,
     mark_taken,
 )
-from navplugin.core.errors import (
-    NavpluginError,
-)
+from navplugin.core.errors import NavpluginError
 from navplugin.core.model import Claim, End, Grant, Points, Wallet, WalletDiscount
 from navplugin.core.money import ZERO
 from navplugin.core.ports import Clock, Lookup, LoyaltyProvider

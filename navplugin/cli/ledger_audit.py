@@ -137,7 +137,7 @@ def _add_rows(reader: JournalReader, rows: Mapping[str, Sale], receipts: Iterabl
 
 
 def _read_posted(reader: JournalReader, receipts: Sequence[str]) -> dict[str, PostedSale]:
-    """What NAV has posted under these numbers, which no row of AIQ_Sale bears any more."""
+    """What NAV has posted under these numbers, which no row of AIQ_Sale has any more."""
     asked = [r for r in receipts if len(r) <= LONGEST_RECEIPT_NO and r.isascii() and r.isprintable()]
     rows = [Sale(r, "", "", "", "", "", SaleState.POSTED, "", "", None, 0) for r in asked]
     found = _read_snapshots(reader, rows)

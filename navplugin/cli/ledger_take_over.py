@@ -174,6 +174,7 @@ def _is_meant(company: str) -> bool:
 
 
 def _pause(seconds: float) -> bool:
+    """Between two looks at NAV's row; Ctrl+C ends the command, nothing is written yet."""
     time.sleep(seconds)
     return True
 

@@ -118,3 +118,7 @@ class LedgerUnusable(Fatal):
 
 class NotInCharge(LedgerUnusable):
     """This ledger is not in charge of the company."""
+
+
+NO_EFFECT = (Busy, AuthFailed, Unreachable)
+"""Errors after which a call to AIQ certainly had no effect (loyalty adapter's table)."""

@@ -63,7 +63,7 @@ class Lookup:
     """What AIQ's listing says of one receipt number and discount, read to its end over days, not minutes.
 
     live: redemptions that stand, oldest first. refunded: those that were given back. foreign: live ones charged to
-    another person than the one who was asked for. shows_references: some row bears a reference, so the listing could
+    another person than the one who was asked for. shows_references: some row has a reference, so the listing could
     have shown ours; listed: how many do. That ours is not there proves nothing by itself.
     """
 

@@ -129,7 +129,7 @@ class LedgerFile:
             raise LedgerUnusable(f"{target} is there already; name a new file", system="ledger")
         try:
             with closing(sqlite3.connect(target)) as copy:
-                self._connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]
+                self._connection.connection.driver_connection.backup(copy)  # type: ignore[union-attr]  # open since __init__
         except (sqlite3.Error, OSError) as problem:
             with suppress(OSError):  # half a copy must not be taken for a backup
                 target.unlink(missing_ok=True)
@@ -157,7 +157,7 @@ class LedgerFile:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        """One transaction that only reads: it waits for nobody, and nobody waits for it."""
+        """One transaction that only reads: it neither waits for a writer nor holds one up."""
         with self._lock:
             self._check_file()
             try:
@@ -169,7 +169,7 @@ class LedgerFile:
                 self._connection.execution_options(navplugin_begin="BEGIN IMMEDIATE")
 
     def _check_file(self) -> None:
-        """A file that was deleted or replaced stays open here and is nobody's ledger any more."""
+        """A file that was deleted or replaced stays open here, but is no longer the ledger."""
         if self.path != MEMORY and _identity(self.path) != self._file:
             text = f"{self.path} was deleted or replaced while it was in use; put the ledger back and start again"
             raise LedgerUnusable(text, system="ledger")

@@ -206,7 +206,7 @@ def _version(connection: Connection) -> int:
 
 
 def _begin(connection: Connection) -> None:
-    if not _version(connection):  # nobody was faster
+    if not _version(connection):  # no other process was faster
         METADATA.create_all(connection)
         connection.execute(insert(META).values(name=_VERSION_NAME, value=str(VERSION)))
 

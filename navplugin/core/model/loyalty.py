@@ -143,7 +143,7 @@ class Claim:
 
     @property
     def holds_points(self) -> bool:
-        """Whether its cost is promised and not yet taken, or may be taken and nobody knows: a refund that is under way
+        """Whether its cost is promised and not yet taken, or may be taken without an answer: a refund that is under way
         holds nothing, because its points are gone from the balance."""
         if self.refunding:
             return False
